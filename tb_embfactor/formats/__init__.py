@@ -1,0 +1,170 @@
+"""The checkpoint formats: a table of names and patterns, and the protocol that a format module meets.
+
+A format is one module with one function, `open_reader(folder, name) -> Reader`, and one line in `FORMATS`.
+The table alone decides by file name which format a directory entry belongs to; a module is imported when
+the first of its checkpoints is opened. What a reader must promise is on `Reader`; the contract suite
+`tests/formats/contract.py` holds every format to it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from tb_embfactor.errors import NotFoundError, UsageError
+from tb_embfactor.messages import Message
+from tb_embfactor.sources import Confinement, FileSource
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Role = Literal["embedding", "kernel", "other"]
+
+
+@dataclass(frozen=True)
+class MatrixInfo:
+    """What a checkpoint says of one matrix, before any of its numbers is read.
+
+    shape : (inputs, parameters), whatever the axis order of the stored tensor.
+    dtype : how it is stored, as numpy or ml_dtypes names it ("float32", "bfloat16", ...).
+    role : "embedding" and "kernel" from the structure of the model (object graph, layer classes), not from names alone.
+    bias : name of the vector added to each of its *outputs* in the same checkpoint, to be read by `Reader.read_vector`.
+    layer : name of the layer as its author wrote it, where the checkpoint knows it.
+    checksum : the format's own checksum of the stored bytes, where there is one; equal numbers have an equal checksum.
+    """
+
+    name: str
+    shape: tuple[int, int]
+    dtype: str
+    role: Role
+    bias: str | None = None
+    layer: str | None = None
+    checksum: str | None = None
+
+
+class Reader(Protocol):
+    """An open checkpoint. Opening reads headers only; only errors of ours leave any of its methods.
+
+    step : training step from inside the checkpoint or from its name; None where neither tells.
+    wall_time : seconds since the epoch, from inside the checkpoint or from the file's modification time.
+    matrices : each once: no optimizer slots, no second copy of one variable, tied weights under one name.
+    skipped : why a tensor that looks like a matrix is not among them.
+    """
+
+    step: int | None
+    wall_time: float
+    matrices: tuple[MatrixInfo, ...]
+    skipped: tuple[Message, ...]
+
+    def read_rows(self, name: str, start: int, stop: int) -> np.ndarray:
+        """Rows [start, stop) of a matrix, (stop - start, parameters), in the stored dtype and native byte order."""
+        ...
+
+    def read_vector(self, name: str) -> np.ndarray:
+        """A whole vector (a bias), 1-D, in the stored dtype."""
+        ...
+
+    def fingerprint(self) -> str:
+        """Changes whenever any file of the checkpoint is written or replaced; checked before and after each pass."""
+        ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A directory as a format sees it: its entries by bare name, opened through confinement only."""
+
+    path: Path
+    confinement: Confinement
+
+    def open(self, name: str) -> FileSource:
+        """Open an entry. Only bare names: what a checkpoint says of other files is never trusted as a path."""
+        if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
+            raise UsageError("bad_parameter", owner="checkpoint", name="file name", needed="a bare name", got=name)
+        return self.confinement.open(self.path / name)
+
+
+@dataclass(frozen=True)
+class Format:
+    """One line of the table.
+
+    pattern : regular expression a whole file name must match; the group `checkpoint` names the checkpoint
+        (several files of one checkpoint give the same name).
+    is_directory : the pattern is matched against directories instead of files.
+    package : what to pip install where the module needs more than the plugin itself.
+    """
+
+    name: str
+    module: str
+    pattern: str
+    description: str
+    is_directory: bool = False
+    package: str | None = None
+    _regex: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_regex", re.compile(self.pattern, re.DOTALL))
+
+    def claims(self, entry: str) -> str | None:
+        """The checkpoint's name if the directory entry `entry` belongs to this format."""
+        match = self._regex.fullmatch(entry)
+        return match["checkpoint"] if match else None
+
+    def open_reader(self, folder: Folder, name: str) -> Reader:
+        """Open the checkpoint `name` (as `claims` returned it) of a folder."""
+        try:
+            module = importlib.import_module(self.module)
+        except ModuleNotFoundError as error:
+            if self.package is None:
+                raise
+            raise UsageError("library_missing", format=self.name, package=self.package) from error
+        return module.open_reader(folder, name)
+
+
+FORMATS: dict[str, Format] = {}
+
+
+def register(fmt: Format) -> None:
+    """Add a format to the table. The worker process is given the whole table when it starts."""
+    FORMATS[fmt.name] = fmt
+
+
+def find(files: Sequence[str], directories: Sequence[str] = ()) -> Iterator[tuple[Format, str]]:
+    """Each (format, checkpoint name) among the entries of one directory, once, in the order of the entries."""
+    seen: set[tuple[str, str]] = set()
+    for is_directory, entries in ((False, files), (True, directories)):
+        for entry in entries:
+            for fmt in FORMATS.values():
+                name = fmt.claims(entry) if fmt.is_directory == is_directory else None
+                if name is not None and (fmt.name, name) not in seen:
+                    seen.add((fmt.name, name))
+                    yield fmt, name
+
+
+def get(name: str) -> Format:
+    try:
+        return FORMATS[name]
+    except KeyError:
+        raise NotFoundError("bad_parameter", owner="formats", name="format", needed=f"one of {sorted(FORMATS)}", got=name) from None
+
+
+for _format in (
+    Format(
+        "tf-checkpoint",
+        "tb_embfactor.formats.tf_bundle",
+        r"(?P<checkpoint>.*)\.index",
+        "TensorFlow checkpoint (PREFIX.index and PREFIX.data-…), as tf.train.Checkpoint and Keras 2 write it",
+    ),
+    Format(
+        "keras",
+        "tb_embfactor.formats.keras_archive",
+        r"(?P<checkpoint>.+\.keras)",
+        "Keras model file (.keras)",
+    ),
+):
+    register(_format)

@@ -1,0 +1,94 @@
+"""Every sentence that the product says to people, as `{code, params, text}`.
+
+A sentence leaves the back end with its code and parameters beside the English text, so that the tab
+can say it in another language and a program can act on it. A code is listed here once, with the
+template of its English text; a code that is not listed cannot be said.
+
+A good sentence tells what happened, where, what was found, what was needed, and what to do next.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+TEMPLATES: dict[str, str] = {
+    # Finding
+    "logdir_missing": "The log directory {path} does not exist. Check the path given to --logdir.",
+    "logdir_not_directory": "{path} is a file, not a directory. Give the directory that holds your runs.",
+    "logdir_spec_entry": "--logdir_spec has the entry {entry!r}, which names no directory. Write name:path, separated by commas.",
+    "checkpoints_flag": "--embfactor_checkpoints has the entry {entry!r}. Write RUN=PATH, for example train=/data/ckpt.",
+    "outside_roots": "{path} leads to {target}, outside the log directory, so it was not opened. "
+    "If you trust it, start TensorBoard with --embfactor_allow_root {suggestion}.",
+    "scan_limit": "The scan of {path} stopped after {limit} {what}; what lies deeper is not listed. Point --logdir at a smaller directory.",
+    "directory_unreadable": "The directory {path} could not be listed ({reason}).",
+    # Reading
+    "not_regular_file": "{path} is {kind}, not a regular file, so it was not opened.",
+    "file_missing": "{path} is not there any more.",
+    "file_unreadable": "{path} could not be opened ({reason}).",
+    "file_truncated": "{path} ends at byte {size}, but {needed} bytes are needed ({what}). "
+    "It is incomplete or still being written; it is tried again when it changes.",
+    "file_damaged": "{path} is damaged: {what}. Write the checkpoint again, or delete it.",
+    "file_foreign": "{path} is not {expected}: {got}.",
+    "file_too_large": "{path} was not read: {what} is {size}, and the limit is {limit}.",
+    "file_changed": "{path} changed while it was being read, so no result is shown. It is tried again.",
+    "file_unsupported": "{path} cannot be read yet: {what}. {next}",
+    "tensor_skipped": "{tensor} in {path} was left out: {reason}.",
+    "library_missing": "Reading {format} needs the package {package}. Install it with: pip install {package}",
+    "set_aside": "{path} was set aside because reading it {how}. It is tried again when the file changes.",
+    # Labels
+    "labels_unreadable": "The label file {path} could not be used: {reason}. The rows are shown by their numbers.",
+    "labels_short": "The label file {path} has {n_labels} rows and {matrix} has {n_rows}; the last {n_missing} rows have no label.",
+    "labels_long": "The label file {path} has {n_labels} rows and {matrix} has {n_rows}; the last {n_extra} labels are not used.",
+    # Factoring
+    "matrix_empty": "{matrix} has the shape {shape}: there is nothing to factor in it.",
+    "rows_not_finite": "All {n_rows} rows of {matrix} hold NaN or Inf, so it has no factors.",
+    "too_few_rows": "{what} needs at least {needed} usable rows, and {matrix} has {n_rows}.",
+    "matrix_too_large": "{matrix} is {size}; {what} is limited to {limit}.",
+    # Asking
+    "unknown_run": "There is no run {run!r}. The runs are: {known}.",
+    "unknown_checkpoint": "The run {run!r} has no checkpoint {checkpoint!r}. Its checkpoints are: {known}.",
+    "unknown_matrix": "{checkpoint} has no matrix {matrix!r}. Its matrices are: {known}.",
+    "ambiguous_matrix": "{matrix!r} fits several matrices of {checkpoint}: {known}. Give the whole name.",
+    "not_a_checkpoint": "{path} is neither a checkpoint nor a log directory. Formats read so far: {formats}.",
+    "no_matrices": "{path} was read, but it holds no matrix (a tensor of numbers with two axes).",
+    "no_checkpoints": "No checkpoint was found under {path}.",
+    "bad_parameter": "{owner}: {name} must be {needed}; got {got!r}.",
+    "missing_parameter": "{owner}: the parameter {name} is missing.",
+    "one_shot_iterator": "factorize() needs to read the rows more than once, and {got} can be read once only. "
+    "Give an array, a Matrix, or an object whose __iter__ starts anew.",
+    "row_blocks_ragged": "The row blocks differ in their number of columns: {first} and {other}.",
+    "gone": "{checkpoint} is no longer on disk; only results computed before can be shown.",
+    # Worker
+    "worker_died": "The worker process ended while {task} ({how}). It was started again; nothing else was lost.",
+    "worker_timeout": "{task} made no progress for {seconds} s and was ended.",
+    "cancelled": "{task} was cancelled.",
+    "worker_unavailable": "The worker process could not be started ({reason}).",
+    "internal": "Something went wrong in tb_embfactor while {task}: {reason}. Please report it.",
+    # Hints of the empty state
+    "hint_allow_root": "They may lie behind a symbolic link that leaves the log directory; use --embfactor_allow_root PATH.",
+    "hint_beside": "They may lie beside the log directory, for example in {path}; use --embfactor_checkpoints RUN=PATH.",
+    "hint_elsewhere": "They may lie in another directory; use --embfactor_checkpoints RUN=PATH.",
+}
+
+
+@dataclass(frozen=True)
+class Message:
+    """One sentence: a code of `TEMPLATES`, its parameters, and the English text."""
+
+    code: str
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        TEMPLATES[self.code].format(**self.params)  # an unlisted code or a missing parameter is a bug here
+
+    @property
+    def text(self) -> str:
+        return TEMPLATES[self.code].format(**self.params)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"code": self.code, "params": self.params, "text": self.text}
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Message:
+        return cls(data["code"], data["params"])
