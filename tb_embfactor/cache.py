@@ -1,0 +1,94 @@
+"""Answers on disk, in two tiers, under the user's cache directory; never in a log directory.
+
+    results/   small answers (spectra, numbers, projections): evicted last
+    factors/   d×d factors that answers are made from: evicted first, since a pass over the matrix brings them back
+
+An entry is a safetensors body in a file named after its key. It appears whole or not at all (atomic rename), so no lock
+is needed, two TensorBoards share one cache, and a killed process leaves at most a temporary file. A cache that cannot
+be written (full disk, read-only home) costs speed, never an answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+Tier = Literal["results", "factors"]
+LIMIT_BYTES: dict[Tier, int] = {"results": 2 << 30, "factors": 2 << 30}
+_PARTIAL_SECONDS = 3600  # a temporary file older than this belongs to a process that was killed
+
+
+def default_directory() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(base) / "tb_embfactor" / "v1"
+
+
+def key(**parts: Any) -> str:
+    """The key of an answer: a hash of everything it depends on (fingerprints, transform, parameters, algorithm)."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=True, allow_nan=False)
+    return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
+
+
+class Cache:
+    """Counts its `hits` and `misses`. `directory` None keeps nothing."""
+
+    def __init__(self, directory: Path | None) -> None:
+        self.directory = directory
+        self.hits = self.misses = 0
+        self._written: dict[Tier, int] = {}
+
+    def get(self, tier: Tier, name: str) -> bytes | None:
+        if self.directory is None:
+            return None
+        path = self._path(tier, name)
+        try:
+            body = path.read_bytes()
+            os.utime(path)  # recently used: evicted later
+        except OSError:
+            self.misses += 1
+            return None
+        self.hits += 1
+        return body
+
+    def put(self, tier: Tier, name: str, body: bytes) -> None:
+        """Keep an answer if it can be kept."""
+        if self.directory is None or len(body) > LIMIT_BYTES[tier] // 4:
+            return
+        from tb_embfactor.arrays import write_atomically
+
+        try:
+            write_atomically(self._path(tier, name), body)
+        except OSError:
+            return
+        self._written[tier] = self._written.get(tier, LIMIT_BYTES[tier]) + len(body)
+        if self._written[tier] > LIMIT_BYTES[tier] // 16:  # look at the whole tier only now and then, and at first
+            self._written[tier] = 0
+            self._evict(tier)
+
+    def _path(self, tier: Tier, name: str) -> Path:
+        assert self.directory is not None
+        return self.directory / tier / name[:2] / f"{name}.safetensors"
+
+    def _evict(self, tier: Tier) -> None:
+        """Delete what was used longest ago until the tier holds its limit."""
+        assert self.directory is not None
+        entries, total = [], 0
+        for path in (self.directory / tier).glob("*/*"):
+            try:
+                status = path.stat()
+                if path.name.startswith(".") and status.st_mtime < time.time() - _PARTIAL_SECONDS:
+                    path.unlink()
+                    continue
+            except OSError:  # another process was faster
+                continue
+            entries.append((status.st_mtime, status.st_size, path))
+            total += status.st_size
+        for _, size, path in sorted(entries):
+            if total <= LIMIT_BYTES[tier]:
+                return
+            path.unlink(missing_ok=True)
+            total -= size
