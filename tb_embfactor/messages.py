@@ -59,12 +59,24 @@ TEMPLATES: dict[str, str] = {
     "Give an array, a Matrix, or an object whose __iter__ starts anew.",
     "row_blocks_ragged": "The row blocks differ in their number of columns: {first} and {other}.",
     "gone": "{checkpoint} is no longer on disk; only results computed before can be shown.",
+    # Beside a picture
+    "basis_of_u": "U has orthonormal columns, so all its principal components but one have the same variance: "
+    "there are no preferred axes. Shown is a fixed choice, near the columns of U.",
+    "rows_skipped": "{n} of {n_rows} rows hold NaN or Inf and are left out.",
     # Worker
+    "task_scan": "Looking for checkpoints",
+    "task_spectrum": "Factoring {matrix} of {checkpoint}",
+    "task_points": "Projecting {matrix} of {checkpoint}",
+    "task_labels": "Reading the labels of {matrix}",
+    "task_rows": "Reading rows of {matrix} of {checkpoint}",
+    "out_of_memory": "{task}: more memory was needed than the worker may use ({limit_gb} GB). Raise it with --embfactor_memory_gb.",
     "worker_died": "The worker process ended while {task} ({how}). It was started again; nothing else was lost.",
     "worker_timeout": "{task} made no progress for {seconds} s and was ended.",
     "cancelled": "{task} was cancelled.",
     "worker_unavailable": "The worker process could not be started ({reason}).",
     "internal": "Something went wrong in tb_embfactor while {task}: {reason}. Please report it.",
+    "projector_missing": "The installed TensorBoard has no standard projector at {path}.",
+    "task_tensor": "Reading {matrix} of {checkpoint}",
     # Hints of the empty state
     "hint_allow_root": "They may lie behind a symbolic link that leaves the log directory; use --embfactor_allow_root PATH.",
     "hint_beside": "They may lie beside the log directory, for example in {path}; use --embfactor_checkpoints RUN=PATH.",

@@ -11,9 +11,9 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from tb_embfactor.errors import NotFoundError, UsageError
 from tb_embfactor.messages import Message
@@ -132,6 +132,11 @@ FORMATS: dict[str, Format] = {}
 def register(fmt: Format) -> None:
     """Add a format to the table. The worker process is given the whole table when it starts."""
     FORMATS[fmt.name] = fmt
+
+
+def table() -> tuple[dict[str, Any], ...]:
+    """The table as plain data; `register(Format(**row))` for each row makes it again in another process."""
+    return tuple({f.name: getattr(fmt, f.name) for f in fields(fmt) if f.init} for fmt in FORMATS.values())
 
 
 def find(files: Sequence[str], directories: Sequence[str] = ()) -> Iterator[tuple[Format, str]]:

@@ -1,0 +1,293 @@
+"""What a log directory holds, as objects: Logdir, Run, Checkpoint, Matrix.
+
+They are cheap and carry no open file: a checkpoint is its header, and a matrix opens its file again when rows are
+asked for. Whatever is read is read from the very state of the files that was scanned, or an IncompleteError says that it changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from tb_embfactor.errors import NotFoundError, UsageError
+from tb_embfactor.formats import MatrixInfo, Role
+from tb_embfactor.logdir.readers import READERS, Header, Location, Opening
+from tb_embfactor.messages import Message
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from tb_embfactor.logdir.labels import Labels
+
+BLOCK_BYTES = 8 << 20  # of float64: what a pass widens its rows to
+N_KNOWN = 8  # how many names an error lists
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something under the log directory that could not be used, and why."""
+
+    path: str
+    message: Message
+
+    def to_json(self) -> dict[str, Any]:
+        return {"path": self.path, "error": self.message.to_json()}
+
+
+class Blocks:
+    """The rows of a matrix, block by block; each iteration is a new pass over the file.
+
+    A pass ends with IncompleteError (`file_changed`) if the checkpoint changed since it was scanned, so numbers
+    of two states are never mixed: use what a pass gave only once it has ended.
+    """
+
+    def __init__(self, matrix: Matrix, block_rows: int | None = None) -> None:
+        self._matrix = matrix
+        self.shape = matrix.shape
+        self.n_rows, self.n_columns = matrix.shape
+        self.block_rows = block_rows or max(1, BLOCK_BYTES // (8 * max(1, self.n_columns)))
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        with READERS.borrow(self._matrix.checkpoint.opening) as reader:
+            for start in range(0, self.n_rows, self.block_rows):
+                yield widen(reader.read_rows(self._matrix.name, start, min(start + self.block_rows, self.n_rows)))
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """One matrix of a checkpoint: `shape` is (inputs, parameters), one row per input element."""
+
+    checkpoint: Checkpoint
+    info: MatrixInfo
+    labels: Labels | None = None
+
+    @property
+    def name(self) -> str:
+        return self.info.name
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.info.shape
+
+    @property
+    def dtype(self) -> str:
+        return self.info.dtype
+
+    @property
+    def role(self) -> Role:
+        return self.info.role
+
+    @property
+    def layer(self) -> str | None:
+        return self.info.layer
+
+    @property
+    def has_bias(self) -> bool:
+        return self.info.bias is not None
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Key of anything computed from this matrix and its bias.
+
+        Where the format has a checksum of the stored bytes, equal matrices of one directory share the key, so
+        that a frozen layer is computed once for all steps. Only within a directory and under one name, because
+        such checksums have 32 bits: over everything that a user ever opens, two would meet. A bias has no
+        checksum of its own, so with a bias the state of the files is the key.
+        """
+        info = self.info
+        if info.checksum is not None and info.bias is None:
+            return _digest("content", self.checkpoint.real_folder, info.name, info.shape, info.dtype, info.checksum)
+        return _digest("file", self.checkpoint.fingerprint, info.name, info.bias)
+
+    def rows(self, start: int, stop: int) -> np.ndarray:
+        """Rows [start, stop), (stop - start, parameters), float32, or float64 where the stored type needs it."""
+        if not 0 <= start <= stop <= self.shape[0]:
+            needed = f"0 <= start <= stop <= {self.shape[0]}"
+            raise UsageError("bad_parameter", owner="Matrix.rows", name="start, stop", needed=needed, got=(start, stop))
+        with READERS.borrow(self.checkpoint.opening) as reader:
+            return widen(reader.read_rows(self.name, start, stop))
+
+    def blocks(self, block_rows: int | None = None) -> Blocks:
+        """All rows in blocks of `block_rows` (by default a few MB of float64); re-iterable."""
+        if block_rows is not None and block_rows < 1:
+            raise UsageError("bad_parameter", owner="Matrix.blocks", name="block_rows", needed="at least 1", got=block_rows)
+        return Blocks(self, block_rows)
+
+    def bias(self) -> np.ndarray | None:
+        """The vector added to each of the layer's outputs, float64, or None."""
+        if self.info.bias is None:
+            return None
+        with READERS.borrow(self.checkpoint.opening) as reader:
+            return reader.read_vector(self.info.bias).astype("float64")
+
+    def __repr__(self) -> str:
+        return f"<Matrix {self.name} {self.shape[0]}×{self.shape[1]} {self.dtype} of {self.checkpoint.path}>"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """One saved state of a model.
+
+    id : path relative to its log directory, unique in its run; for TensorFlow the prefix.
+    path : the path as messages show it.
+    signature : state of the files on disk as the scan saw them (see `Scanner.set_aside_key`).
+    """
+
+    id: str
+    path: str
+    location: Location
+    header: Header
+    real_folder: str
+    entry_state: str | None
+    signature: str = ""
+    labels: Mapping[str, Labels] = field(default_factory=dict)
+
+    @property
+    def step(self) -> int | None:
+        return self.header.step
+
+    @property
+    def wall_time(self) -> float:
+        return self.header.wall_time
+
+    @property
+    def format(self) -> str:
+        return self.location.format
+
+    @property
+    def skipped(self) -> tuple[Message, ...]:
+        """Why tensors that look like matrices are not among `matrices`."""
+        return self.header.skipped
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Changes whenever a file of the checkpoint is written or replaced."""
+        location = self.location
+        return _digest(location.format, self.real_folder, location.name, self.header.state, self.entry_state)
+
+    @cached_property
+    def matrices(self) -> tuple[Matrix, ...]:
+        return tuple(Matrix(self, info, self.labels.get(info.name)) for info in self.header.matrices)
+
+    @cached_property
+    def opening(self) -> Opening:
+        return Opening(self.location, self.header.state, self.entry_state)
+
+    def __getitem__(self, name: str) -> Matrix:
+        """The matrix called `name`: its whole name, else its end, else its layer, else a part of it, where that fits only one."""
+        for fits in (_is_name, _ends_name, _is_layer, _within_name):
+            found = [matrix for matrix in self.matrices if fits(matrix.info, name)]
+            if len(found) == 1:
+                return found[0]
+            if found:
+                known = _some(matrix.name for matrix in found)
+                raise NotFoundError("ambiguous_matrix", checkpoint=self.path, matrix=name, known=known)
+        raise NotFoundError(
+            "unknown_matrix", checkpoint=self.path, matrix=name, known=_some(matrix.name for matrix in self.matrices)
+        )
+
+    def __repr__(self) -> str:
+        return f"<Checkpoint {self.path} step {self.step}, {len(self.header.matrices)} matrices>"
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """The checkpoints of one TensorBoard run in order of step, then wall time; those that know no step come last."""
+
+    name: str
+    checkpoints: tuple[Checkpoint, ...]
+
+    def checkpoint(self, selector: str) -> Checkpoint:
+        """By id (or its unambiguous end), `step:N`, `first` or `latest`."""
+        fits = [item for item in self.checkpoints if item.id == selector]
+        if not fits and selector in ("first", "latest"):
+            fits = list(self.checkpoints[:1] if selector == "first" else self.checkpoints[-1:])
+        if not fits and selector.startswith("step:"):
+            fits = [item for item in self.checkpoints if str(item.step) == selector.removeprefix("step:").strip()][-1:]
+        if not fits:
+            fits = [item for item in self.checkpoints if item.id.endswith("/" + selector)]
+        if len(fits) != 1:
+            known = _some(item.id for item in fits or self.checkpoints)
+            raise NotFoundError("unknown_checkpoint", run=self.name, checkpoint=selector, known=known)
+        return fits[0]
+
+    def __repr__(self) -> str:
+        return f"<Run {self.name}, {len(self.checkpoints)} checkpoints>"
+
+
+@dataclass(frozen=True)
+class Scanned:
+    """How much a scan has looked at. `n_runs` counts TensorBoard's runs, those without checkpoints included."""
+
+    n_runs: int = 0
+    n_directories: int = 0
+    n_files: int = 0
+    n_checkpoints: int = 0
+
+    def to_json(self) -> dict[str, int]:
+        return dict(vars(self))
+
+
+@dataclass(frozen=True, eq=False)
+class Logdir:
+    """What one scan has found.
+
+    runs : the runs that have checkpoints, by name.
+    problems : what could not be used, by path.
+    hints : where to look, when no checkpoint was found.
+    error : why the log directory itself cannot be read.
+    """
+
+    path: str
+    runs: tuple[Run, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    scanned: Scanned = Scanned()
+    hints: tuple[Message, ...] = ()
+    error: Message | None = None
+
+    def run(self, name: str) -> Run:
+        for run in self.runs:
+            if run.name == name:
+                return run
+        raise NotFoundError("unknown_run", run=name, known=_some(run.name for run in self.runs))
+
+    def __repr__(self) -> str:
+        return f"<Logdir {self.path}, {len(self.runs)} runs, {self.scanned.n_checkpoints} checkpoints>"
+
+
+def widen(rows: np.ndarray) -> np.ndarray:
+    """float32 where it holds every value of the stored type (16 bits or fewer), else float64."""
+    import numpy as np
+
+    if rows.dtype in (np.float32, np.float64):
+        return rows
+    return rows.astype(np.float32 if rows.dtype.itemsize <= 2 else np.float64)
+
+
+def _is_name(info: MatrixInfo, name: str) -> bool:
+    return info.name == name
+
+
+def _ends_name(info: MatrixInfo, name: str) -> bool:
+    return info.name.endswith("/" + name)
+
+
+def _is_layer(info: MatrixInfo, name: str) -> bool:
+    return info.layer is not None and (info.layer == name or info.layer.endswith("/" + name))
+
+
+def _within_name(info: MatrixInfo, name: str) -> bool:
+    return bool(name) and f"/{name.replace('.', '/')}/" in f"/{info.name.replace('.', '/')}/"
+
+
+def _some(names: Sequence[str] | Iterator[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - N_KNOWN} more" if len(names) > N_KNOWN else ""
+    return (", ".join(names[:N_KNOWN]) or "none") + more
+
+
+def _digest(*parts: object) -> str:
+    return hashlib.blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

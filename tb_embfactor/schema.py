@@ -1,0 +1,115 @@
+"""Answers as plain data: what the HTTP API and `--json` say, from the objects that know it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tb_embfactor.analysis.factorization import Factorization
+    from tb_embfactor.logdir import Checkpoint, Logdir, Matrix
+
+
+def matrix_json(matrix: Matrix) -> dict[str, Any]:
+    return {
+        "matrix": matrix.name,
+        "shape": list(matrix.shape),
+        "dtype": matrix.dtype,
+        "role": matrix.role,
+        "layer": matrix.layer,
+        "has_bias": matrix.has_bias,
+        "labels": matrix.labels.to_json() if matrix.labels else None,
+    }
+
+
+def checkpoint_json(checkpoint: Checkpoint) -> dict[str, Any]:
+    return {
+        "checkpoint": checkpoint.id,
+        "step": checkpoint.step,
+        "wall_time": checkpoint.wall_time,
+        "format": checkpoint.format,
+        "path": checkpoint.path,
+    }
+
+
+def catalogue_json(logdir: Logdir) -> dict[str, Any]:
+    """The whole log directory, each distinct list of matrices once (checkpoints of a run mostly share theirs)."""
+    signatures: dict[str, int] = {}
+    lists: list[list[dict[str, Any]]] = []
+    runs = []
+    for run in logdir.runs:
+        checkpoints = []
+        for checkpoint in run.checkpoints:
+            matrices = [matrix_json(matrix) for matrix in checkpoint.matrices]
+            text = json.dumps(matrices, sort_keys=True)
+            if text not in signatures:
+                signatures[text] = len(lists)
+                lists.append(matrices)
+            checkpoints.append(
+                {
+                    **checkpoint_json(checkpoint),
+                    "signature": signatures[text],
+                    "fingerprint": checkpoint.fingerprint,
+                    "gone": False,
+                    "skipped": [message.to_json() for message in checkpoint.skipped],
+                }
+            )
+        runs.append({"run": run.name, "checkpoints": checkpoints})
+    return {
+        "logdir": str(logdir.path),
+        "scanned": dict(logdir.scanned),
+        "signatures": lists,
+        "runs": runs,
+        "problems": [problem.to_json() for problem in logdir.problems],
+        "hints": [hint.to_json() for hint in logdir.hints],
+    }
+
+
+def list_json(logdir: Logdir) -> dict[str, Any]:
+    """`tb-embfactor list --json`."""
+    return {
+        "logdir": str(logdir.path),
+        "runs": [
+            {
+                "run": run.name,
+                "checkpoints": [
+                    {**checkpoint_json(checkpoint), "matrices": [_listed(matrix) for matrix in checkpoint.matrices]}
+                    for checkpoint in run.checkpoints
+                ],
+            }
+            for run in logdir.runs
+        ],
+        "problems": [problem.to_json() for problem in logdir.problems],
+    }
+
+
+def _listed(matrix: Matrix) -> dict[str, Any]:
+    listed = matrix_json(matrix)
+    return {key: listed[key] for key in ("matrix", "shape", "dtype", "role", "labels")}
+
+
+def spectrum_json(run: str | None, checkpoint: Checkpoint, factorization: Factorization) -> dict[str, Any]:
+    """One result of `tb-embfactor spectrum --json`."""
+    from tb_embfactor.analysis.numbers import metrics
+    from tb_embfactor.arrays import finite
+
+    return finite(
+        {
+            "run": run,
+            "checkpoint": checkpoint.id,
+            "step": checkpoint.step,
+            "matrix": factorization.name,
+            "shape": factorization.shape,
+            "dtype": checkpoint[factorization.name].dtype,
+            "transform": factorization.transform,
+            "centered": factorization.center,
+            "rows_used": factorization.rows_used,
+            "rows_skipped": factorization.rows_skipped,
+            "singular_values": factorization.singular_values,
+            "error_bound": factorization.error_bound,
+            "energy_ratio": factorization.energy_ratio,
+            "explained_variance_ratio": factorization.explained_variance_ratio,
+            "metrics": metrics(factorization),
+            "verdicts": [],
+        }
+    )

@@ -1,0 +1,113 @@
+"""The route table. What each route takes and gives is written in docs/http-api.md; a test compares the two."""
+
+from __future__ import annotations
+
+import mimetypes
+from importlib import resources
+from typing import Any
+
+from tensorboard.backend import http_util
+from werkzeug import wrappers
+
+from tb_embfactor.service import Service
+from tb_embfactor.transforms import Transform
+from tb_embfactor.web.projector import projector_app
+from tb_embfactor.web.respond import App, json_response, number, reply, route, text
+
+DEFAULT_WAIT, MAX_WAIT = 10, 30  # seconds
+
+
+def make_apps(service: Service) -> dict[str, App]:
+    """Routes under /data/plugin/embfactor, each a WSGI app."""
+
+    @route()
+    def catalogue(request: wrappers.Request) -> wrappers.Response:
+        return reply(request, service.catalogue(request.args.get("since")))
+
+    @route()
+    def spectra(request: wrappers.Request) -> wrappers.Response:
+        run, matrix = text(request, "run"), text(request, "matrix")
+        return reply(request, service.spectra(run, matrix, _transform(request), request.args.get("first")))
+
+    @route()
+    def metrics(request: wrappers.Request) -> wrappers.Response:
+        from tb_embfactor.analysis.numbers import METRICS
+
+        return reply(request, {"metrics": [metric.to_json() for metric in METRICS.values()]})
+
+    @route()
+    def points(request: wrappers.Request) -> wrappers.Response:
+        from tb_embfactor.analysis.projection import METHODS
+        from tb_embfactor.errors import UsageError
+
+        names, axes = _matrix(request), request.args.get("axes")
+        method = text(request, "method", "pca")
+        if method not in METHODS or (axes and method != "pca"):
+            needed = f"one of {', '.join(METHODS)}" + (", and pca where axes is given" if axes else "")
+            raise UsageError("bad_parameter", owner=request.path, name="method", needed=needed, got=method)
+        answer = service.points(
+            **names,
+            method=method,
+            n_components=number(request, "n_components", 8, 1, 16),
+            axes=axes or None,
+            transform=_transform(request),
+            wait_seconds=_wait(request),
+        )
+        return reply(request, answer, immutable=not axes and _is_current(request, names))
+
+    @route()
+    def labels(request: wrappers.Request) -> wrappers.Response:
+        return reply(request, service.labels(**_matrix(request), wait_seconds=_wait(request)))
+
+    @route()
+    def rows(request: wrappers.Request) -> wrappers.Response:
+        names = _matrix(request)
+        start, stop = (number(request, name, None, 0, 1 << 62) for name in ("start", "stop"))
+        return reply(request, service.rows(**names, start=start, stop=stop, wait_seconds=_wait(request)), _is_current(request, names))
+
+    @route()
+    def status(request: wrappers.Request) -> wrappers.Response:
+        return reply(request, service.status())
+
+    @route("POST")
+    def cancel(request: wrappers.Request) -> wrappers.Response:
+        return reply(request, service.cancel(text(request, "job")))
+
+    @route()
+    def static(request: wrappers.Request) -> wrappers.Response:
+        name = request.path.rpartition("/")[2]
+        file = resources.files("tb_embfactor") / "static" / name
+        if not file.is_file():
+            return json_response(request, {"error": {"code": "not_found", "params": {}, "text": f"No file {name}."}}, 404)
+        kind = "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0] or "application/octet-stream"
+        return http_util.Respond(request, file.read_bytes(), kind)
+
+    def _is_current(request: wrappers.Request, names: dict[str, str]) -> bool:
+        _, checkpoint, _ = service.find(names["run"], names["checkpoint"])
+        return request.args.get("v") == checkpoint["fingerprint"]
+
+    table: dict[str, Any] = {
+        "/catalogue": catalogue,
+        "/spectra": spectra,
+        "/metrics": metrics,
+        "/points": points,
+        "/labels": labels,
+        "/rows": rows,
+        "/status": status,
+        "/cancel": cancel,
+        "/projector/*": projector_app(service),
+    }
+    files = (entry.name for entry in (resources.files("tb_embfactor") / "static").iterdir() if entry.is_file())
+    return table | {f"/{name}": static for name in files}
+
+
+def _matrix(request: wrappers.Request) -> dict[str, str]:
+    return {name: text(request, name) for name in ("run", "checkpoint", "matrix")}
+
+
+def _transform(request: wrappers.Request) -> str:
+    return Transform.parse(request.args.get("transform")).spec
+
+
+def _wait(request: wrappers.Request) -> float:
+    return number(request, "wait", DEFAULT_WAIT, 0, MAX_WAIT)

@@ -1,0 +1,294 @@
+"""The parent's side of the worker: jobs in a queue, one at a time in the child, what is looked at first comes first."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tb_embfactor import errors
+from tb_embfactor.errors import CancelledError, EmbfactorError, WorkerError
+from tb_embfactor.messages import Message
+from tb_embfactor.worker import Settings
+
+STALL_SECONDS = 30.0  # without a sign of life; a step that takes longer announces it
+
+
+@dataclass(eq=False)
+class Job:
+    """One task for the child. `wait` for it, then ask for `result()`."""
+
+    id: str
+    key: str
+    task: str
+    params: dict[str, Any]
+    title: Message
+    urgent: bool
+    on_done: Callable[[Job], None] | None = None
+    progress: float | None = None
+    opening: str | None = None  # the file that the child said it was about to parse
+    started: float | None = None
+    _done: threading.Event = field(default_factory=threading.Event, repr=False)
+    _answer: tuple[dict[str, Any], bytes] | None = field(default=None, repr=False)
+    _error: EmbfactorError | None = field(default=None, repr=False)
+
+    def wait(self, seconds: float | None = None) -> bool:
+        return self._done.wait(seconds)
+
+    def result(self) -> tuple[dict[str, Any], bytes]:
+        """The child's answer as (document, body), once there is one; raises the error that the job ended with."""
+        if self._error is not None:
+            raise self._error
+        assert self._answer is not None
+        return self._answer
+
+    def finish(self, answer: tuple[dict[str, Any], bytes] | EmbfactorError) -> None:
+        if isinstance(answer, EmbfactorError):
+            self._error = answer
+        else:
+            self._answer = answer
+        if self.on_done:
+            self.on_done(self)
+        self._done.set()
+
+
+class Worker:
+    """A queue in front of one child process, which is started when the first job comes and again when it died."""
+
+    def __init__(self, settings: Settings, stall_seconds: float = STALL_SECONDS) -> None:
+        self.settings = settings
+        self.n_restarts = -1
+        self._stall_seconds = stall_seconds
+        self._jobs: dict[str, Job] = {}  # by key, in order of submission: queued ones and the current one
+        self._current: Job | None = None
+        self._cancelled: set[str] = set()
+        self._child: _Child | None = None
+        self._changed = threading.Condition()
+        self._closed = False
+        self._ids = itertools.count(1)
+        self._thread: threading.Thread | None = None
+
+    def submit(
+        self,
+        task: str,
+        params: dict[str, Any],
+        title: Message,
+        key: str,
+        urgent: bool = True,
+        on_done: Callable[[Job], None] | None = None,
+    ) -> Job:
+        """Queue a job; one that is queued or running under the same key is returned instead, moved to the front if urgent.
+
+        `on_done` is called once with the finished job, before those who wait for it go on.
+        """
+        with self._changed:
+            job = self._jobs.get(key)
+            if job is None:
+                job = Job(str(next(self._ids)), key, task, params, title, urgent, on_done)
+            elif urgent and job is not self._current:
+                del self._jobs[key]
+                job.urgent = True
+            self._jobs[key] = job
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="embfactor-worker", daemon=True)
+                self._thread.start()
+            self._changed.notify_all()
+            return job
+
+    def cancel(self, job_id: str) -> int:
+        """Take a job from the queue, or end the child that runs it; "all" for every job. Returns how many."""
+        with self._changed:
+            chosen = [job for job in self._jobs.values() if job_id in (job.id, "all")]
+            for job in chosen:
+                if job is self._current:
+                    self._cancelled.add(job.id)
+                    if self._child:
+                        self._child.end()
+                else:
+                    del self._jobs[job.key]
+            queued = [job for job in chosen if job is not self._current]
+        for job in queued:
+            job.finish(CancelledError("cancelled", task=job.title.text))
+        return len(chosen)
+
+    def status(self) -> dict[str, Any]:
+        with self._changed:
+            job = self._current
+            return {
+                "state": "stopped" if self._closed else "busy" if job else "idle",
+                "current": None
+                if job is None
+                else {
+                    "job": job.id,
+                    "task": job.title.to_json(),
+                    "progress": job.progress,
+                    "elapsed_seconds": round(time.monotonic() - (job.started or time.monotonic()), 1),
+                },
+                "n_queued": len(self._jobs) - (job is not None),
+                "n_restarts": max(0, self.n_restarts),
+            }
+
+    def queued_before(self, job: Job) -> int:
+        with self._changed:
+            order = sorted(self._jobs.values(), key=self._rank)
+            return order.index(job) if job in order else 0
+
+    def close(self) -> None:
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        self.cancel("all")
+        if self._thread:
+            self._thread.join(timeout=5)
+
+    def _rank(self, job: Job) -> tuple[int, int]:
+        """The order of work: the running job, then urgent ones with the newest first, then the others as they came."""
+        position = list(self._jobs).index(job.key)
+        if job is self._current:
+            return (0, 0)
+        return (1, -position) if job.urgent else (2, position)
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._current = None
+                while not self._jobs and not self._closed:
+                    self._changed.wait()
+                if self._closed:
+                    break
+                job = self._current = min(self._jobs.values(), key=self._rank)
+                job.started = time.monotonic()
+            try:
+                answer: tuple[dict[str, Any], bytes] | EmbfactorError = self._perform(job)
+            except EmbfactorError as error:
+                answer = error
+            except Exception as error:  # a bug here must not stop the queue
+                answer = WorkerError("internal", task=job.title.text, reason=f"{type(error).__name__}: {error}")
+            job.finish(answer)  # before it leaves the table, so that nobody submits it again in between
+            with self._changed:
+                self._jobs.pop(job.key, None)
+                self._cancelled.discard(job.id)
+        if self._child:
+            self._child.end()
+            self._child.reap()
+
+    def _perform(self, job: Job) -> tuple[dict[str, Any], bytes]:
+        if self._child is None or not self._child.alive():
+            self._child = self._start()
+        child = self._child
+        try:
+            if job.id in self._cancelled:
+                child.end()
+            child.send({"task": job.task, "params": job.params})
+            allowed = self._stall_seconds
+            while True:
+                frame, body = child.receive(allowed)
+                allowed = max(self._stall_seconds, frame.get("allow_seconds", 0))
+                if "answer" in frame:
+                    return frame["answer"], body
+                if "error" in frame:
+                    raise errors.from_json(frame["kind"], frame["error"])
+                job.progress = frame.get("progress", job.progress)
+                job.opening = frame.get("opening", job.opening)
+        except TimeoutError:
+            child.end()
+            child.reap()
+            self._child = None
+            raise WorkerError("worker_timeout", task=job.title.text, seconds=round(allowed)) from None
+        except (EOFError, OSError, ValueError):
+            how = child.reap()
+            self._child = None
+            if job.id in self._cancelled:
+                raise CancelledError("cancelled", task=job.title.text) from None
+            raise WorkerError("worker_died", task=job.title.text, how=how) from None
+
+    def _start(self) -> _Child:
+        self.n_restarts += 1
+        try:
+            return _Child(self.settings)
+        except OSError as error:
+            raise WorkerError("worker_unavailable", reason=str(error)) from None
+
+
+class _Child:
+    """The child process and the two pipes to it."""
+
+    def __init__(self, settings: Settings) -> None:
+        threads = str(settings.threads)
+        environment = {
+            **os.environ,
+            # The parent's import path without its working directory, which may be a log directory.
+            "PYTHONPATH": os.pathsep.join(path for path in sys.path if os.path.isabs(path) and os.path.exists(path)),
+            "OMP_NUM_THREADS": threads,
+            "OPENBLAS_NUM_THREADS": threads,
+            "MKL_NUM_THREADS": threads,
+        }
+        self._process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "tb_embfactor.worker.child"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            start_new_session=True,  # Ctrl-C in the terminal is the parent's to handle
+        )
+        assert self._process.stdin and self._process.stdout
+        self._stdin, self._stdout = self._process.stdin, self._process.stdout
+        os.set_blocking(self._stdout.fileno(), False)
+        self._buffer = bytearray()
+        self._selector = selectors.DefaultSelector()
+        self._selector.register(self._stdout, selectors.EVENT_READ)
+        self.send({"settings": settings.to_json()})
+
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def send(self, message: dict[str, Any]) -> None:
+        self._stdin.write(json.dumps(message).encode() + b"\n")
+        self._stdin.flush()
+
+    def receive(self, seconds: float) -> tuple[dict[str, Any], bytes]:
+        """The next frame; TimeoutError after that long without a byte, EOFError when the child is gone."""
+        self._fill_until(lambda: b"\n" in self._buffer, seconds)
+        line, _, rest = self._buffer.partition(b"\n")
+        frame = json.loads(line)
+        self._buffer = rest
+        n_bytes = frame.get("body_bytes", 0)
+        self._fill_until(lambda: len(self._buffer) >= n_bytes, seconds)
+        body = bytes(self._buffer[:n_bytes])
+        del self._buffer[:n_bytes]
+        return frame, body
+
+    def end(self) -> None:
+        """End the process; whoever is receiving from it meets the end of its output."""
+        self._process.kill()
+
+    def reap(self) -> str:
+        """Wait for the process, which is ending, close the pipes, and say how it ended."""
+        try:
+            status = self._process.wait(1)
+        except subprocess.TimeoutExpired:
+            self.end()
+            status = self._process.wait()
+        self._selector.close()
+        for pipe in (self._stdin, self._stdout):
+            with contextlib.suppress(OSError):
+                pipe.close()
+        return f"signal {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+
+    def _fill_until(self, enough: Callable[[], bool], seconds: float) -> None:
+        while not enough():
+            if not self._selector.select(seconds):
+                raise TimeoutError
+            data = os.read(self._stdout.fileno(), 1 << 20)
+            if not data:
+                raise EOFError("it closed its output")
+            self._buffer += data

@@ -1,0 +1,168 @@
+"""What the child can do. Each task takes plain parameters and gives a JSON document and a body of bytes."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tb_embfactor import arrays, cache, formats, schema
+from tb_embfactor.analysis.factorization import Factorization, as_blocks
+from tb_embfactor.analysis.numbers import metrics
+from tb_embfactor.analysis.projection import project
+from tb_embfactor.errors import UsageError
+from tb_embfactor.linalg.blocks import block_rows
+from tb_embfactor.linalg.spectrum import ALGORITHM, Spectrum, Svd, decompose
+from tb_embfactor.logdir import Logdir, Matrix, Scanner
+from tb_embfactor.messages import Message
+from tb_embfactor.worker import Settings
+
+Answer = tuple[dict[str, Any], bytes]
+Report = Callable[..., None]
+ROWS_BYTES = 4 << 20  # what one `rows` answer may hold
+_KEPT_SPECTRA_BYTES = 256 << 20
+
+
+class Tasks:
+    """The log directory as last scanned, and the factors computed last.
+
+    report : called with what the parent should know meanwhile: `progress` 0..1, `opening` a file, `allow_seconds` of silence.
+    """
+
+    def __init__(self, settings: Settings, report: Report) -> None:
+        for row in settings.formats:
+            formats.register(formats.Format(**row))  # type: ignore[arg-type]
+        self._report = report
+        self._cache = cache.Cache(cache.Path(settings.cache_directory) if settings.cache_directory else None)
+        self._scanner = Scanner(settings.logdir or settings.logdir_spec, settings.allow_roots, settings.checkpoints)
+        self._logdir: Logdir | None = None
+        self._spectra: OrderedDict[str, Spectrum] = OrderedDict()
+
+    def do_scan(self, set_aside: dict[str, dict[str, Any]]) -> Answer:
+        """The catalogue of the log directory."""
+        messages = {key: Message.from_json(message) for key, message in set_aside.items()}
+        self._logdir = self._scanner.scan(messages, on_open=lambda path: self._report(opening=path))
+        return schema.catalogue_json(self._logdir), b""
+
+    def do_spectrum(self, run: str, checkpoint: str, matrix: str, transform: str, key: str) -> Answer:
+        """Singular values, stored and centred, with bounds and named numbers."""
+        f = self._factorize(self._matrix(run, checkpoint, matrix), transform)
+        info = {"rows_used": f.rows_used, "rows_skipped": f.rows_skipped, "passes": f.spectrum.passes, "metrics": metrics(f)}
+        tensors = {
+            "singular_values": f.spectrum.stored.singular_values,
+            "error_bound": f.spectrum.stored.error_bound,
+            "centered_singular_values": f.spectrum.centered.singular_values,
+            "centered_error_bound": f.spectrum.centered.error_bound,
+        }
+        return {}, self._kept(key, arrays.encode(tensors, info))
+
+    def do_points(
+        self, run: str, checkpoint: str, matrix: str, transform: str, key: str, method: str, n_components: int, axes: str | None
+    ) -> Answer:
+        """The rows (or columns) as points."""
+        source = self._matrix(run, checkpoint, matrix)
+        f = self._factorize(source, transform)
+        directions = None
+        if axes is not None and axes != checkpoint:
+            directions = self._factorize(self._matrix(run, axes, matrix), transform).spectrum.centered.right
+        projection = project(f, method, n_components, axes=directions)
+        info = dict(projection.info)
+        notes = [Message(code).to_json() for code in info.pop("notes")]
+        if f.rows_skipped:
+            notes.append(Message("rows_skipped", {"n": f.rows_skipped, "n_rows": f.shape[0]}).to_json())
+        tensors = {name: np.asarray(info.pop(name), np.float64) for name in ("weight", "share")}
+        tensors["points"] = projection.points.astype(np.float32)
+        info |= {
+            "run": run,
+            "checkpoint": checkpoint,
+            "step": source.checkpoint.step,
+            "matrix": matrix,
+            "axes": axes,
+            "total_share": float(tensors["share"].sum()),
+            "notes": notes,
+        }
+        return {}, self._kept(key, arrays.encode(tensors, info))
+
+    def do_labels(self, run: str, checkpoint: str, matrix: str) -> Answer:
+        """The label columns of a matrix."""
+        source = self._matrix(run, checkpoint, matrix)
+        if source.labels is None:
+            return {"source": None, "n_rows": 0, "offset": 0, "columns": [], "notes": []}, b""
+        table = source.labels.read(source.shape[0])
+        columns = [{"name": column.name, "kind": column.kind, "values": arrays.finite(column.values)} for column in table.columns]
+        return {**source.labels.to_json(), "columns": columns, "notes": [note.to_json() for note in table.notes]}, b""
+
+    def do_rows(self, run: str, checkpoint: str, matrix: str, start: int, stop: int) -> Answer:
+        """Rows of a matrix as stored."""
+        source = self._matrix(run, checkpoint, matrix)
+        limit = max(1, ROWS_BYTES // (8 * source.shape[1]))
+        if not (0 <= start <= stop <= source.shape[0] and stop - start <= limit):
+            needed = f"0 <= start <= stop <= {source.shape[0]}, at most {limit} rows"
+            raise UsageError("bad_parameter", owner="rows", name="start, stop", needed=needed, got=[start, stop])
+        return {}, arrays.encode({"rows": source.rows(start, stop)}, {"start": start, "stop": stop})
+
+    def do_tensor(self, run: str, checkpoint: str, matrix: str, stop: int) -> Answer:
+        """The first rows as raw float32."""
+        source = self._matrix(run, checkpoint, matrix)
+        step = block_rows(source.shape[1])
+        parts = [source.rows(start, min(start + step, stop)).astype(np.float32).tobytes() for start in range(0, stop, step)]
+        return {}, b"".join(parts)
+
+    def _matrix(self, run: str, checkpoint: str, matrix: str) -> Matrix:
+        if self._logdir is None:
+            self.do_scan({})
+        assert self._logdir is not None
+        found = self._logdir.run(run).checkpoint(checkpoint)
+        self._report(opening=found.path)
+        return found[matrix]
+
+    def _factorize(self, matrix: Matrix, transform: str) -> Factorization:
+        """The factors of a matrix: from memory, from the cache's second tier, or by reading the matrix."""
+        key = cache.key(kind="factors", matrix=matrix.fingerprint, transform=transform, algorithm=ALGORITHM)
+        blocks, _ = as_blocks(matrix, transform)
+        spectrum = self._spectra.get(key)
+        if spectrum is None:
+            body = self._cache.get("factors", key)
+            spectrum = _unpack(*arrays.decode(body)) if body else None
+        if spectrum is None:
+            spectrum = decompose(blocks, matrix.name, lambda share: self._progress(share, min(matrix.shape)))
+            self._cache.put("factors", key, arrays.encode(*_pack(spectrum)))
+        self._spectra[key] = spectrum
+        self._spectra.move_to_end(key)
+        while len(self._spectra) > 1 and sum(map(_n_bytes, self._spectra.values())) > _KEPT_SPECTRA_BYTES:
+            self._spectra.popitem(last=False)
+        return Factorization(blocks, spectrum, name=matrix.name, center=False, transform=transform, rank=None)
+
+    def _progress(self, share: float, short_side: int) -> None:
+        # After the last block of a pass comes a silent eigendecomposition: about 30·k³ flops, at a cautious 1 GFLOP/s.
+        self._report(progress=share, allow_seconds=30 + 30 * short_side**3 / 1e9)
+
+    def _kept(self, key: str, body: bytes) -> bytes:
+        self._cache.put("results", key, body)
+        return body
+
+
+def _pack(spectrum: Spectrum) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    tensors = {"mean": spectrum.mean, "unit_sum": spectrum.unit_sum}
+    info: dict[str, Any] = {name: getattr(spectrum, name) for name in ("n_rows", "n_skipped", "n_columns", "n_nonzero", "passes")}
+    for part in ("stored", "centered"):
+        svd: Svd = getattr(spectrum, part)
+        tensors |= {f"{part}.{name}": getattr(svd, name) for name in ("singular_values", "error_bound", "right")}
+        info[part] = svd.null_bound
+    return tensors, info
+
+
+def _unpack(tensors: dict[str, np.ndarray], info: dict[str, Any]) -> Spectrum:
+    parts = {
+        part: Svd(
+            tensors[f"{part}.singular_values"], tensors[f"{part}.error_bound"], tensors[f"{part}.right"], info.pop(part)
+        )
+        for part in ("stored", "centered")
+    }
+    return Spectrum(mean=tensors["mean"], unit_sum=tensors["unit_sum"], **info, **parts)
+
+
+def _n_bytes(spectrum: Spectrum) -> int:
+    return spectrum.stored.right.nbytes + spectrum.centered.right.nbytes
