@@ -7,11 +7,12 @@ everything readable is still printed); 2 wrong usage.
 from __future__ import annotations
 
 import argparse
+import glob
 import json
+import os
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tb_embfactor import __version__
@@ -184,18 +185,16 @@ def _export(options: argparse.Namespace, printer: _Printer) -> None:
 
 def _open(options: argparse.Namespace) -> Logdir:
     """The log directory, or one checkpoint as a log directory of one run."""
-    from tb_embfactor.logdir import open_checkpoint, open_logdir
+    from tb_embfactor.logdir import Logdir, Run, open_checkpoint, open_logdir
 
-    path = Path(options.path)
-    if path.is_dir():
-        logdir = open_logdir(path, allow_roots=options.allow_root)
-        if any(run.checkpoints for run in logdir.runs) or logdir.problems:
-            return logdir
+    if not os.path.isfile(options.path):
         try:
-            return open_checkpoint(path).as_logdir()
-        except EmbfactorError:
-            return logdir
-    return open_checkpoint(path).as_logdir()
+            return open_logdir(options.path, allow_roots=options.allow_root)
+        except NotFoundError:  # no such directory; it may still be the prefix of a TensorFlow checkpoint
+            if not glob.glob(glob.escape(options.path) + ".*"):
+                raise
+    checkpoint = open_checkpoint(options.path)
+    return Logdir(options.path, (Run(".", (checkpoint,)),))
 
 
 def _choose(logdir: Logdir, options: argparse.Namespace, printer: _Printer) -> Iterator[Chosen]:
@@ -233,7 +232,7 @@ def _require_checkpoints(logdir: Logdir) -> None:
     if not any(run.checkpoints for run in logdir.runs):
         for hint in logdir.hints:
             print(hint.text, file=sys.stderr)
-        raise NotFoundError("no_checkpoints", path=str(logdir.path))
+        raise NotFoundError("no_checkpoints", path=logdir.path)
 
 
 # --- printing

@@ -18,6 +18,7 @@ TEMPLATES: dict[str, str] = {
     "logdir_not_directory": "{path} is a file, not a directory. Give the directory that holds your runs.",
     "logdir_spec_entry": "--logdir_spec has the entry {entry!r}, which names no directory. Write name:path, separated by commas.",
     "checkpoints_flag": "--embfactor_checkpoints has the entry {entry!r}. Write RUN=PATH, for example train=/data/ckpt.",
+    "checkpoints_missing": "--embfactor_checkpoints names {path} for the run {run!r}, and nothing is there. Check the path.",
     "outside_roots": "{path} leads to {target}, outside the log directory, so it was not opened. "
     "If you trust it, start TensorBoard with --embfactor_allow_root {suggestion}.",
     "scan_limit": "The scan of {path} stopped after {limit} {what}; what lies deeper is not listed. Point --logdir at a smaller directory.",
@@ -28,6 +29,7 @@ TEMPLATES: dict[str, str] = {
     "file_unreadable": "{path} could not be opened ({reason}).",
     "file_truncated": "{path} ends at byte {size}, but {needed} bytes are needed ({what}). "
     "It is incomplete or still being written; it is tried again when it changes.",
+    "file_incomplete": "{path} is incomplete: {what}. It is cut off or still being written; it is tried again when it changes.",
     "file_damaged": "{path} is damaged: {what}. Write the checkpoint again, or delete it.",
     "file_foreign": "{path} is not {expected}: {got}.",
     "file_too_large": "{path} was not read: {what} is {size}, and the limit is {limit}.",
@@ -51,6 +53,7 @@ TEMPLATES: dict[str, str] = {
     "unknown_matrix": "{checkpoint} has no matrix {matrix!r}. Its matrices are: {known}.",
     "ambiguous_matrix": "{matrix!r} fits several matrices of {checkpoint}: {known}. Give the whole name.",
     "not_a_checkpoint": "{path} is neither a checkpoint nor a log directory. Formats read so far: {formats}.",
+    "several_checkpoints": "{path} holds {n_checkpoints} checkpoints; give one of them: {known}.",
     "no_matrices": "{path} was read, but it holds no matrix (a tensor of numbers with two axes).",
     "no_checkpoints": "No checkpoint was found under {path}.",
     "bad_parameter": "{owner}: {name} must be {needed}; got {got!r}.",

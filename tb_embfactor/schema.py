@@ -56,8 +56,9 @@ def catalogue_json(logdir: Logdir) -> dict[str, Any]:
             )
         runs.append({"run": run.name, "checkpoints": checkpoints})
     return {
-        "logdir": str(logdir.path),
-        "scanned": dict(logdir.scanned),
+        "logdir": logdir.path,
+        "error": logdir.error.to_json() if logdir.error else None,
+        "scanned": logdir.scanned.to_json(),
         "signatures": lists,
         "runs": runs,
         "problems": [problem.to_json() for problem in logdir.problems],
@@ -68,7 +69,7 @@ def catalogue_json(logdir: Logdir) -> dict[str, Any]:
 def list_json(logdir: Logdir) -> dict[str, Any]:
     """`tb-embfactor list --json`."""
     return {
-        "logdir": str(logdir.path),
+        "logdir": logdir.path,
         "runs": [
             {
                 "run": run.name,

@@ -19,7 +19,7 @@ from tb_embfactor import cache
 from tb_embfactor.errors import EmbfactorError, NotFoundError, WorkerError
 from tb_embfactor.messages import Message
 from tb_embfactor.worker import Settings
-from tb_embfactor.worker.process import Job, Worker
+from tb_embfactor.worker.process import Job, Worker, messages_json
 
 RESCAN_SECONDS = 2.0
 _MEMORY_BYTES = 64 << 20
@@ -52,7 +52,6 @@ class Service:
         self._cache = cache.Cache(Path(settings.cache_directory) if settings.cache_directory else None)
         self._memory: OrderedDict[str, bytes] = OrderedDict()
         self._failed: dict[str, EmbfactorError] = {}  # by key: what would only fail again
-        self._set_aside: dict[str, Message] = {}
         self._lock = threading.RLock()
         self._scan_job: Job | None = None
         self._scanned_at = 0.0
@@ -75,7 +74,7 @@ class Service:
         with self._lock:
             if self._scan_job is not None or time.monotonic() - self._scanned_at < max_age_seconds:
                 return
-            params = {"set_aside": {key: message.to_json() for key, message in self._set_aside.items()}}
+            params = {"set_aside": messages_json(self._worker.set_aside)}
             self._scan_job = self._worker.submit("scan", params, Message("task_scan"), key="scan")
             threading.Thread(target=self._take_scan, args=(self._scan_job,), name="embfactor-scan", daemon=True).start()
 
@@ -86,10 +85,10 @@ class Service:
             document, error = job.result()[0], None
         except WorkerError as raised:
             document, error = None, raised
-            if job.opening is not None and job.opening not in self._set_aside and raised.code in ("worker_died", "worker_timeout"):
-                path = job.opening.split("\0")[0]
+            if job.opening is not None and job.opening not in self._worker.set_aside and raised.code in ("worker_died", "worker_timeout"):
+                path = job.opening.partition(" ")[2]  # the key is the state of the files, a space, and the path
                 how = "ended the worker process" if raised.code == "worker_died" else "took too long"
-                self._set_aside[job.opening] = Message("set_aside", {"path": path, "how": how})
+                self._worker.set_aside[job.opening] = Message("set_aside", {"path": path, "how": how})
                 again = True
         except EmbfactorError as raised:
             document, error = None, raised
@@ -102,7 +101,7 @@ class Service:
             self.start_scan(0)
 
     def _next_catalogue(self, document: dict[str, Any] | None, error: EmbfactorError | None) -> dict[str, Any]:
-        content = {**self._catalogue, **(document or {}), "error": error.message.to_json() if error else None}
+        content = {**self._catalogue, **(document or {"error": error.message.to_json() if error else None})}
         if document:
             _keep_gone(self._catalogue, content, lambda run, checkpoint, matrix: self._known_spectrum(run, checkpoint, matrix))
         content |= {"version": "", "state": "ready"}
@@ -123,7 +122,7 @@ class Service:
             snapshot = self._catalogue
         if snapshot["state"] == "ready" and not snapshot["runs"]:
             self.start_scan(max_age_seconds=5)
-        return bool(snapshot["state"] == "scanning" or snapshot["runs"] or snapshot["problems"])
+        return bool(snapshot["state"] == "scanning" or snapshot["runs"] or snapshot["problems"] or snapshot["error"])
 
     def find(self, run: str, checkpoint: str | None = None, matrix: str | None = None) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
         """The run's checkpoints, the checkpoint and the matrix of these names, or NotFoundError naming those there are."""

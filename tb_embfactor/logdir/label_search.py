@@ -2,8 +2,9 @@
 
 In order: what a `projector_config.pbtxt` says; a file that names the layer (`tok_metadata.tsv`, `metadata_tok.tsv`,
 `tok_vocab.txt`); then a plain `metadata.tsv` or `vocab.txt`, which is meant for *the* embedding and therefore goes to
-embeddings only, to those of as many rows, or to the only embedding of the checkpoint. *Near* directories are the checkpoint's own, those up to
-its run's, and the run's; in the ones above (a vocabulary shared by all runs) only a file of as many rows counts.
+embeddings only: to those of as many rows, or to the only embedding of the checkpoint. *Near* directories are the
+checkpoint's own, those up to its run's, and the run's; in the ones above (a vocabulary shared by all runs) only a file
+of as many rows counts.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ class LabelFiles:
         return result
 
 
-@dataclass
+@dataclass(eq=False)
 class LabelDirectory:
     """The label files that one directory offers. `key` changes when any of them does."""
 
@@ -75,9 +76,8 @@ def list_labels(
     here = Path(directory.path)
     entries = set(directory.files)
     plain = [here / name for name in _PLAIN if name in entries]
-    of_layer = {
-        next(group for group in match.groups() if group): here / name for name in directory.files if (match := _OF_LAYER.fullmatch(name))
-    }
+    matches = [match for match in map(_OF_LAYER.fullmatch, directory.files) if match]
+    of_layer = {next(group for group in match.groups() if group): here / match[0] for match in matches}
     paths = [*plain, *of_layer.values()]
     config: tuple[ConfigEntry, ...] = ()
     config_files: dict[ConfigEntry, Path] = {}
@@ -139,7 +139,7 @@ def find_labels(
 
 
 def layer_names(info: MatrixInfo) -> list[str]:
-    """What a label file may call the layer of a matrix: the layer's name or its last part, else what the matrix's name says of it."""
+    """What a label file may call the layer of a matrix: its name or its last part, or what the matrix's name says of it."""
     name = info.name.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE")
     names = [info.layer] if info.layer else []
     names.append(name)

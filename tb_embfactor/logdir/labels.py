@@ -36,7 +36,12 @@ _INTEGER = re.compile(r"[+-]?\d{1,15}", re.ASCII)
 
 @dataclass(frozen=True)
 class LabelFile:
-    """A surveyed label file. `n_lines` counts its labels (neither header nor trailing blank lines), `n_blank` the blank ones in it."""
+    """A surveyed label file.
+
+    n_lines : labels in it, blank ones included (but not the header, nor blank lines at the end).
+    n_blank : how many of those are blank.
+    state : of the file, when it was surveyed.
+    """
 
     path: Path
     shown: str
@@ -53,7 +58,7 @@ class LabelFile:
         return self.n_lines - self.n_blank if self.skips_blank(n_rows) else self.n_lines
 
     def skips_blank(self, n_rows: int) -> bool:
-        """TensorBoard drops blank lines. A blank line may also be the label of a row, so it is dropped only where that makes the file fit."""
+        """TensorBoard drops blank lines. One may also be the label of a row, so that is done only where it makes the file fit."""
         return self.is_table and self.n_lines != n_rows and self.n_lines - self.n_blank == n_rows
 
 
@@ -124,9 +129,8 @@ def survey_file(confinement: Confinement, path: Path, is_table: bool) -> LabelFi
 
 def survey(source: FileSource, path: Path, confinement: Confinement, is_table: bool) -> LabelFile:
     if source.size > MAX_FILE_BYTES:
-        raise ReadError(
-            "file_too_large", path=source.name, what="a label file", size=f"{source.size:,} bytes", limit=f"{MAX_FILE_BYTES:,} bytes"
-        )
+        size, limit = f"{source.size:,} bytes", f"{MAX_FILE_BYTES:,} bytes"
+        raise ReadError("file_too_large", path=source.name, what="a label file", size=size, limit=limit)
     state = source.fingerprint()
     columns: tuple[str, ...] = ("label",) if is_table else ("token",)
     has_header = started = False

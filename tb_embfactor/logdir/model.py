@@ -7,7 +7,7 @@ asked for. Whatever is read is read from the very state of the files that was sc
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -183,10 +183,10 @@ class Checkpoint:
             if len(found) == 1:
                 return found[0]
             if found:
-                known = _some(matrix.name for matrix in found)
+                known = list_some(matrix.name for matrix in found)
                 raise NotFoundError("ambiguous_matrix", checkpoint=self.path, matrix=name, known=known)
         raise NotFoundError(
-            "unknown_matrix", checkpoint=self.path, matrix=name, known=_some(matrix.name for matrix in self.matrices)
+            "unknown_matrix", checkpoint=self.path, matrix=name, known=list_some(matrix.name for matrix in self.matrices)
         )
 
     def __repr__(self) -> str:
@@ -210,7 +210,7 @@ class Run:
         if not fits:
             fits = [item for item in self.checkpoints if item.id.endswith("/" + selector)]
         if len(fits) != 1:
-            known = _some(item.id for item in fits or self.checkpoints)
+            known = list_some(item.id for item in fits or self.checkpoints)
             raise NotFoundError("unknown_checkpoint", run=self.name, checkpoint=selector, known=known)
         return fits[0]
 
@@ -252,7 +252,7 @@ class Logdir:
         for run in self.runs:
             if run.name == name:
                 return run
-        raise NotFoundError("unknown_run", run=name, known=_some(run.name for run in self.runs))
+        raise NotFoundError("unknown_run", run=name, known=list_some(run.name for run in self.runs))
 
     def __repr__(self) -> str:
         return f"<Logdir {self.path}, {len(self.runs)} runs, {self.scanned.n_checkpoints} checkpoints>"
@@ -283,7 +283,8 @@ def _within_name(info: MatrixInfo, name: str) -> bool:
     return bool(name) and f"/{name.replace('.', '/')}/" in f"/{info.name.replace('.', '/')}/"
 
 
-def _some(names: Sequence[str] | Iterator[str]) -> str:
+def list_some(names: Iterable[str]) -> str:
+    """A few names for a sentence."""
     names = list(names)
     more = f" and {len(names) - N_KNOWN} more" if len(names) > N_KNOWN else ""
     return (", ".join(names[:N_KNOWN]) or "none") + more

@@ -7,21 +7,22 @@ import re
 from pathlib import Path
 
 from tb_embfactor import formats
-from tb_embfactor.errors import EmbfactorError, IncompleteError, NotFoundError, ReadError, UnsupportedError
+from tb_embfactor.errors import IncompleteError, NotFoundError, UnsupportedError
+from tb_embfactor.logdir.candidates import Candidate, find_candidates
 from tb_embfactor.logdir.label_search import LabelFiles, find_labels, list_labels
-from tb_embfactor.logdir.model import Checkpoint
-from tb_embfactor.logdir.readers import Header, Location
-from tb_embfactor.logdir.scan import Candidate, candidate_signature, find_candidates
-from tb_embfactor.logdir.walk import Directory, ShownConfinement, Walk, Root
+from tb_embfactor.logdir.model import Checkpoint, list_some
+from tb_embfactor.logdir.roots import absolute
+from tb_embfactor.logdir.scan import read_candidate
+from tb_embfactor.logdir.walk import Directory, Root, ShownConfinement, Walk, is_checkpoint_directory
 
 _SHARD = re.compile(r"\.data-\d{5}-of-\d{5}")
-_SAVED_MODEL_VARIABLES = "variables"
+_VARIABLES = "variables"  # where a SavedModel keeps its checkpoint
 
 
 def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """The checkpoint at `path`: its file, one of its files, its prefix, or a directory that directly holds exactly one.
 
-    Files are opened only in the checkpoint's own directory, links resolved; label files are looked for there, too.
+    Files are opened only in the checkpoint's own directory (links resolved); its label files are looked for there, too.
 
     Raises
     ------
@@ -29,18 +30,55 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     NotFoundError : a directory that holds several checkpoints.
     """
     text = os.fspath(path)
-    given = os.path.abspath(os.path.expanduser(text))
-    if os.path.isdir(given):
-        folder, candidate = _in_directory(given, text)
+    given = absolute(text)
+    if os.path.isdir(given) and not is_checkpoint_directory(os.path.basename(given)):
+        directory, candidate, shown_folder = _in_directory(given, text)
     else:
-        folder, candidate = _beside(given, text)
-    real_entry = os.path.realpath(os.path.join(folder, candidate.entry))
-    roots = [Path(folder), Path(real_entry if candidate.is_directory else os.path.dirname(real_entry))]
-    confinement = ShownConfinement(roots, Path(folder), _shown_folder(text, folder))
-    shown = confinement.show_relative(candidate.id)
-    signature, entry_state = candidate_signature(candidate)
-    location, header = _read(candidate, confinement, shown)
+        shown_folder = os.path.dirname(text)
+        directory, candidate = _beside(given, text)
+    entry = os.path.realpath(f"{candidate.folder}/{candidate.entry}")
+    roots = [Path(candidate.folder), Path(entry if candidate.is_directory else os.path.dirname(entry))]
+    confinement = ShownConfinement(roots, Path(candidate.folder), shown_folder)
+    shown = confinement.show_relative(candidate.id.removeprefix("./"))
+    signature, entry_state = candidate.state()
+    location, header = read_candidate(Root(candidate.folder, confinement), candidate, shown)
     files = LabelFiles()
-    near = [list_labels(directory, confinement, files) for directory in _listing(folder)[:1]]
-    labels, _ = find_labels(header.matrices, near, [], files)
-    return Checkpoint(candidate.id, shown, location, header, os.path.realpath(folder), entry_state, signature, labels)
+    labels, _ = find_labels(header.matrices, [list_labels(directory, confinement, files)], [], files)
+    real_folder = os.path.realpath(candidate.folder)
+    return Checkpoint(candidate.id, shown, location, header, real_folder, entry_state, signature, labels)
+
+
+def _in_directory(given: str, text: str) -> tuple[Directory, Candidate, str]:
+    """The only checkpoint directly in a directory (or in the `variables` of a SavedModel)."""
+    for folder, shown in ((given, text), (f"{given}/{_VARIABLES}", f"{text.rstrip('/')}/{_VARIABLES}")):
+        directory, candidates = _list(folder) if os.path.isdir(folder) else (None, [])
+        if directory is not None and len(candidates) == 1:
+            return directory, candidates[0], shown.rstrip("/") or "/"
+        if candidates:
+            names = list_some([item.name or item.entry for item in candidates])
+            raise NotFoundError("several_checkpoints", path=text, n_checkpoints=len(candidates), known=names)
+    raise UnsupportedError("no_checkpoints", path=text)
+
+
+def _beside(given: str, text: str) -> tuple[Directory, Candidate]:
+    """The checkpoint that a file name, or a prefix of file names, belongs to."""
+    folder, name = os.path.split(given)
+    if os.path.isdir(folder):
+        directory, candidates = _list(folder)
+        prefix = _SHARD.sub("", name) if _SHARD.search(name) else name
+        for fits in (lambda item: item.entry == name, lambda item: item.name == name, lambda item: item.name == prefix):
+            found = next((item for item in candidates if fits(item)), None)
+            if found is not None:
+                return directory, found
+    if not os.path.lexists(given):
+        raise IncompleteError("file_missing", path=text)
+    raise UnsupportedError("not_a_checkpoint", path=text, formats=", ".join(formats.FORMATS))
+
+
+def _list(folder: str) -> tuple[Directory, list[Candidate]]:
+    walk = Walk()
+    tree = walk.list_tree(Root(folder, ShownConfinement([Path(folder)], Path(folder)), only=""))
+    if "." not in tree:
+        message = walk.problems[0][1]
+        raise UnsupportedError(message.code, **message.params)
+    return tree["."], list(find_candidates(tree.values()))

@@ -49,9 +49,8 @@ def read_config(confinement: Confinement, path: Path) -> tuple[ConfigEntry, ...]
     except Exception as error:  # text_format answers damage with ParseError, and depth or odd tokens with whatever comes
         reason = f"it is not a projector configuration, {str(error)[:200]}"
         raise ReadError("labels_unreadable", path=shown, reason=reason) from None
-    return tuple(
-        ConfigEntry(item.tensor_name, item.metadata_path, bool(item.tensor_path)) for item in config.embeddings if item.metadata_path
-    )
+    entries = [item for item in config.embeddings if item.metadata_path]
+    return tuple(ConfigEntry(item.tensor_name, item.metadata_path, bool(item.tensor_path)) for item in entries)
 
 
 def metadata_file(entry: ConfigEntry, directory: str, confinement: Confinement, allowed: Sequence[Path]) -> Path:

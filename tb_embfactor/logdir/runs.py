@@ -43,7 +43,7 @@ class SpecEntry(NamedTuple):
 
 
 def parse_logdir_spec(spec: str) -> list[SpecEntry]:
-    """Split `--logdir_spec` as TensorBoard does: at most one colon splits off a name, unless the entry starts with `/` or is a URI.
+    """Split `--logdir_spec` as TensorBoard does: the first colon ends a name, unless the entry starts with `/` or is a URI.
 
     Of two entries with one path the later name counts, as in TensorBoard. Where TensorBoard would quietly take
     the working directory (an entry without a path), the entry has the path None, so that it can be reported.

@@ -16,6 +16,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tb_embfactor.formats import FORMATS
 from tb_embfactor.logdir.runs import is_event_file
 from tb_embfactor.messages import Message
 from tb_embfactor.sources import Confinement
@@ -48,7 +49,7 @@ class Root:
     path : absolute; the links in it are kept.
     name : its name in `--logdir_spec`.
     run : the run that all its checkpoints are put under (`--embfactor_checkpoints`), whatever lies around them.
-    only : bare name of the one checkpoint that is meant, where RUN=PATH named a file.
+    only : bare name of the one checkpoint that is meant, where RUN=PATH named a file; then only its directory is listed.
     """
 
     path: str
@@ -56,6 +57,9 @@ class Root:
     name: str | None = None
     run: str | None = None
     only: str | None = None
+
+    def takes(self, name: str, entry: str) -> bool:
+        return self.only is None or self.only in (name, entry)
 
 
 @dataclass(slots=True)
@@ -74,7 +78,7 @@ class Directory:
 
 @dataclass
 class Walk:
-    """What one scan has listed so far, over all its roots; `visited` and the limit are shared between them."""
+    """What one scan has listed so far, over all its roots; they share the limit."""
 
     limit: int = ENTRY_LIMIT
     n_directories: int = 0
@@ -82,10 +86,10 @@ class Walk:
     n_refused: int = 0
     problems: list[tuple[str, Message]] = field(default_factory=list)
 
-    def list_tree(self, root: Root, skip: frozenset[tuple[int, int]] = frozenset()) -> dict[str, Directory]:
-        """The directories under a root, by relative path, without those whose (device, inode) is in `skip`."""
+    def list_tree(self, root: Root) -> dict[str, Directory]:
+        """The directories under a root, by relative path."""
         found: dict[str, Directory] = {}
-        visited: set[tuple[int, int]] = set(skip)
+        visited: set[tuple[int, int]] = set()
         directories: deque[str] = deque(["."])
         links: deque[str] = deque()
         while directories or links:
@@ -102,9 +106,13 @@ class Walk:
                 visited.add(identity)
                 directory, inner_directories, inner_links = self._list(path, relative)
             except OSError as error:
-                self.problems.append((shown, Message("directory_unreadable", {"path": shown, "reason": error.strerror or str(error)})))
+                reason = error.strerror or str(error)
+                self.problems.append((shown, Message("directory_unreadable", {"path": shown, "reason": reason})))
                 continue
             found[relative] = directory
+            if root.only is not None and relative == ".":
+                inner_directories = list(filter(is_checkpoint_directory, inner_directories))
+                inner_links = list(filter(is_checkpoint_directory, inner_links))
             directories.extend(inner_directories)
             links.extend(inner_links)
             if self.n_files + self.n_directories >= self.limit:
@@ -142,6 +150,10 @@ class Walk:
         params = {"path": shown, "target": readable(real), "suggestion": readable(real)}
         self.problems.append((shown, Message("outside_roots", params)))
         return False
+
+
+def is_checkpoint_directory(name: str) -> bool:
+    return any(fmt.is_directory and fmt.claims(name) is not None for fmt in FORMATS.values())
 
 
 def identity_of(path: str) -> tuple[int, int]:

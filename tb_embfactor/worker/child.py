@@ -22,12 +22,13 @@ def main() -> None:
     faulthandler.enable()
     requests: queue.Queue[dict[str, Any]] = queue.Queue()
     threading.Thread(target=_read_requests, args=(requests,), daemon=True).start()
-    settings = Settings.from_json(requests.get()["settings"])
+    start = requests.get()
+    settings = Settings.from_json(start["settings"])
     _be_polite(settings)
 
     from tb_embfactor.worker.tasks import Tasks
 
-    tasks = Tasks(settings, lambda **report: _send(output, report))
+    tasks = Tasks(settings, start["set_aside"], lambda **report: _send(output, report))
     while True:
         request = requests.get()
         _answer(output, tasks, request["task"], request["params"], settings)
@@ -74,4 +75,8 @@ def _be_polite(settings: Settings) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except BaseException:
+        traceback.print_exc()
+        os._exit(1)  # at once: the thread that reads the requests would hold up an orderly end

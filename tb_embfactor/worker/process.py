@@ -67,6 +67,7 @@ class Worker:
 
     def __init__(self, settings: Settings, stall_seconds: float = STALL_SECONDS) -> None:
         self.settings = settings
+        self.set_aside: dict[str, Message] = {}  # files, each in one state, that a child must not open again, and what to say of them
         self.n_restarts = -1
         self._stall_seconds = stall_seconds
         self._jobs: dict[str, Job] = {}  # by key, in order of submission: queued ones and the current one
@@ -215,20 +216,32 @@ class Worker:
     def _start(self) -> _Child:
         self.n_restarts += 1
         try:
-            return _Child(self.settings)
+            return _Child({"settings": self.settings.to_json(), "set_aside": messages_json(self.set_aside)})
         except OSError as error:
             raise WorkerError("worker_unavailable", reason=str(error)) from None
+
+
+def messages_json(messages: dict[str, Message]) -> dict[str, dict[str, Any]]:
+    return {key: message.to_json() for key, message in messages.items()}
+
+
+def _import_path() -> list[str]:
+    """The parent's import path without its working directory, which may be a log directory with anybody's files."""
+    import tb_embfactor
+
+    package_root = os.path.dirname(os.path.dirname(os.path.abspath(tb_embfactor.__file__)))
+    others = (os.path.abspath(path) for path in sys.path if path)
+    return [package_root, *(path for path in others if path not in (package_root, os.getcwd()))]
 
 
 class _Child:
     """The child process and the two pipes to it."""
 
-    def __init__(self, settings: Settings) -> None:
-        threads = str(settings.threads)
+    def __init__(self, start: dict[str, Any]) -> None:
+        threads = str(start["settings"]["threads"])
         environment = {
             **os.environ,
-            # The parent's import path without its working directory, which may be a log directory.
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if os.path.isabs(path) and os.path.exists(path)),
+            "PYTHONPATH": os.pathsep.join(_import_path()),
             "OMP_NUM_THREADS": threads,
             "OPENBLAS_NUM_THREADS": threads,
             "MKL_NUM_THREADS": threads,
@@ -246,7 +259,7 @@ class _Child:
         self._buffer = bytearray()
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._stdout, selectors.EVENT_READ)
-        self.send({"settings": settings.to_json()})
+        self.send(start)
 
     def alive(self) -> bool:
         return self._process.poll() is None

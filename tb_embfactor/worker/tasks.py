@@ -15,7 +15,7 @@ from tb_embfactor.analysis.projection import project
 from tb_embfactor.errors import UsageError
 from tb_embfactor.linalg.blocks import block_rows
 from tb_embfactor.linalg.spectrum import ALGORITHM, Spectrum, Svd, decompose
-from tb_embfactor.logdir import Logdir, Matrix, Scanner
+from tb_embfactor.logdir import Logdir, Matrix, Scanner, parse_checkpoints_flag, parse_logdir_spec
 from tb_embfactor.messages import Message
 from tb_embfactor.worker import Settings
 
@@ -31,17 +31,23 @@ class Tasks:
     report : called with what the parent should know meanwhile: `progress` 0..1, `opening` a file, `allow_seconds` of silence.
     """
 
-    def __init__(self, settings: Settings, report: Report) -> None:
+    def __init__(self, settings: Settings, set_aside: dict[str, dict[str, Any]], report: Report) -> None:
         for row in settings.formats:
             formats.register(formats.Format(**row))  # type: ignore[arg-type]
         self._report = report
+        self._set_aside = set_aside
         self._cache = cache.Cache(cache.Path(settings.cache_directory) if settings.cache_directory else None)
-        self._scanner = Scanner(settings.logdir or settings.logdir_spec, settings.allow_roots, settings.checkpoints)
+        self._scanner = Scanner(
+            settings.logdir or parse_logdir_spec(settings.logdir_spec),
+            settings.allow_roots,
+            parse_checkpoints_flag(settings.checkpoints),
+        )
         self._logdir: Logdir | None = None
         self._spectra: OrderedDict[str, Spectrum] = OrderedDict()
 
     def do_scan(self, set_aside: dict[str, dict[str, Any]]) -> Answer:
         """The catalogue of the log directory."""
+        self._set_aside = set_aside
         messages = {key: Message.from_json(message) for key, message in set_aside.items()}
         self._logdir = self._scanner.scan(messages, on_open=lambda path: self._report(opening=path))
         return schema.catalogue_json(self._logdir), b""
@@ -112,10 +118,9 @@ class Tasks:
 
     def _matrix(self, run: str, checkpoint: str, matrix: str) -> Matrix:
         if self._logdir is None:
-            self.do_scan({})
+            self.do_scan(self._set_aside)
         assert self._logdir is not None
         found = self._logdir.run(run).checkpoint(checkpoint)
-        self._report(opening=found.path)
         return found[matrix]
 
     def _factorize(self, matrix: Matrix, transform: str) -> Factorization:

@@ -1,0 +1,216 @@
+"""The object graph of a TensorFlow checkpoint: which variable is what in the program that saved it.
+
+A checkpoint of `tf.train.Checkpoint` stores a variable under the first path that led to it, and that may be
+`optimizer/_trainable_variables/0` for an embedding. The graph of all objects lies beside: nodes, named edges to their
+children, and on each variable its own full name. From it follow a name that a person recognises, the role of a variable
+in its layer, and which variables an optimizer owns.
+
+Real graphs have cycles and shared nodes, hostile ones anything: every walk visits a node once and nothing recurses.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict, deque
+from dataclasses import dataclass
+
+from tb_embfactor.errors import DamagedError, UnsupportedError
+from tb_embfactor.formats import Role
+from tb_embfactor.formats.variable_names import guess_role, layer_of, name_beside
+
+MAX_GRAPH_BYTES = 64 << 20
+MAX_PARTS = 2_000_000
+_MAX_DEPTH = 64
+
+_VALUE = "VARIABLE_VALUE"
+_ITERATIONS = ("_iterations", "iterations", "iter")
+_OPTIMIZER_PARTS = {"_variables", "_learning_rate", "learning_rate", "_hyper", "decay"}
+_MODEL_VARIABLES = "_trainable_variables"  # of an optimizer: the list of variables it trains, not its own
+
+# Edges that frameworks make for themselves; a path without them is preferred, and below them the full name says more.
+_LISTS = {
+    "variables", "trainable_variables", "non_trainable_variables", "_all_variables",
+    "_trainable_variables", "_non_trainable_variables", "keras_api",
+}  # fmt: skip
+_INTERNAL = re.compile(r"_functional|_operations|_layers|layers|_tracked|layer(_with_weights)?-\d+|" + "|".join(sorted(_LISTS)))
+_NUMBERED = re.compile(r"\d+|layer(_with_weights)?-\d+")
+_TABLE_EDGES, _KERNEL_EDGES = {"embeddings", "_embeddings"}, {"kernel", "_kernel"}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable of the program, not of its optimizer.
+
+    key : where the checkpoint has it. name : for people. full_name : what TensorFlow called it, "" if nothing.
+    bias : key of the vector beside it in its layer. shelf : number of the list it was found in, if only a list has it.
+    """
+
+    key: str
+    name: str
+    full_name: str
+    role: Role
+    layer: str | None
+    bias: str | None
+    shelf: int | None
+
+
+class ObjectGraph:
+    """
+    variables : of the model, in the order in which the program reaches them.
+    owned : keys of the variables that optimizers own (slots, counts, rates).
+    iterations : keys of the optimizers' counts of training steps.
+    of_root : keys of the variables that the checkpoint holds directly, by name.
+    """
+
+    def __init__(self, serialized: bytes, path: str) -> None:
+        self._parse(serialized, path)
+        self._optimizers = {node for node in range(len(self._children)) if self._is_optimizer(node)}
+        self._walk()
+        owned = self._owned_by_optimizers()
+        self.owned = {self._keys[node] for node in owned if node in self._keys}
+        self.iterations = [
+            self._keys[child]
+            for node in sorted(self._optimizers)
+            for edge, child in self._children[node]
+            if edge in _ITERATIONS and child in self._keys
+        ]
+        self.of_root = {edge: self._keys[child] for edge, child in self._children[0] if child in self._keys}
+        self.variables = self._describe([node for node in self._reached if node in self._keys and node not in owned])
+
+    def _parse(self, serialized: bytes, path: str) -> None:
+        from tensorboard.compat.proto.trackable_object_graph_pb2 import TrackableObjectGraph
+
+        graph = TrackableObjectGraph.FromString(serialized)
+        n_parts = len(graph.nodes) + sum(len(node.children) for node in graph.nodes)
+        if n_parts > MAX_PARTS:
+            what = "the number of objects and references in it"
+            raise UnsupportedError("file_too_large", path=path, what=what, size=n_parts, limit=MAX_PARTS)
+        self._children = [[(child.local_name, child.node_id) for child in node.children] for node in graph.nodes]
+        self._keys: dict[int, str] = {}
+        self._full_names: dict[int, str] = {}
+        self._slots: set[int] = set()
+        self._slot_keepers: set[int] = set()
+        for number, node in enumerate(graph.nodes):
+            for attribute in node.attributes:
+                if attribute.name == _VALUE:
+                    self._keys[number], self._full_names[number] = attribute.checkpoint_key, attribute.full_name
+            if node.slot_variables:
+                self._slot_keepers.add(number)
+                self._slots.update(slot.slot_variable_node_id for slot in node.slot_variables)
+        ids = {child for children in self._children for _, child in children} | self._slots
+        if not graph.nodes or any(not 0 <= number < len(graph.nodes) for number in ids):
+            raise DamagedError("file_damaged", path=path, what="its object graph refers to objects that it does not have")
+
+    def _is_optimizer(self, node: int) -> bool:
+        edges = {edge for edge, _ in self._children[node]}
+        return node in self._slot_keepers or bool(edges.intersection(_ITERATIONS) and edges & _OPTIMIZER_PARTS)
+
+    def _walk(self) -> None:
+        """Reach every object by a shortest path, through optimizers and lists of variables only where nothing else leads."""
+        self._reached: dict[int, tuple[int, str]] = {0: (0, "")}  # node -> the node before it, and the edge
+        self._depth, self._late = {0: 0}, set[int]()
+        soon, later = deque([0]), deque[tuple[int, str, int]]()
+        while soon or later:
+            if soon:
+                node = soon.popleft()
+            else:
+                parent, edge, node = later.popleft()
+                if node in self._reached:
+                    continue
+                self._reach(parent, edge, node)
+                self._late.add(node)
+            for edge, child in self._children[node]:
+                if edge in _LISTS or child in self._optimizers:
+                    later.append((node, edge, child))
+                elif child not in self._reached:
+                    self._reach(node, edge, child)
+                    soon.append(child)
+
+    def _reach(self, parent: int, edge: str, node: int) -> None:
+        self._reached[node] = (parent, edge)
+        self._depth[node] = self._depth[parent] + 1
+        if parent in self._late:
+            self._late.add(node)
+
+    def _owned_by_optimizers(self) -> set[int]:
+        """Slots, and what only an optimizer leads to, except through its list of the model's variables."""
+        owned, pending = set(self._slots), list(self._optimizers)
+        seen = set(self._optimizers)
+        while pending:
+            for edge, child in self._children[pending.pop()]:
+                if child not in seen and edge != _MODEL_VARIABLES and child in self._late:
+                    seen.add(child)
+                    pending.append(child)
+        return owned | seen
+
+    def _describe(self, nodes: list[int]) -> list[Variable]:
+        parents = defaultdict[int, list[tuple[int, str]]](list)
+        for parent, children in enumerate(self._children):
+            for edge, child in children:
+                if child in self._keys:
+                    parents[child].append((parent, edge))
+        by_full_name = {self._full_names[node]: self._keys[node] for node in nodes}
+        names = {node: self._name(node) for node in nodes}
+        n_uses = Counter(names.values())
+        variables = []
+        for node in nodes:
+            key, full_name = self._keys[node], self._full_names[node]
+            role, bias, layer = self._place_in_layer(parents[node])
+            if layer is not None:
+                layer_name = self._layer_name(layer, node)
+            else:
+                role = guess_role(full_name) if node in self._late else "other"
+                bias = by_full_name.get(name_beside(full_name, "bias")) if role == "kernel" else None
+                layer_name = layer_of(full_name) if role != "other" else None
+            name = names[node] if n_uses[names[node]] == 1 else _plain(key)
+            shelf = self._reached[node][0] if node in self._late else None
+            variables.append(Variable(key, name, full_name, role, layer_name, bias, shelf))
+        return variables
+
+    def _place_in_layer(self, parents: list[tuple[int, str]]) -> tuple[Role, str | None, int | None]:
+        """The role of a variable in the layer that holds it, the key of its bias, and the layer."""
+        for parent, edge in parents:
+            if edge in _TABLE_EDGES:
+                return "embedding", None, parent
+            if edge in _KERNEL_EDGES:
+                siblings = dict(self._children[parent])
+                if "recurrent_kernel" not in siblings:
+                    return "kernel", self._keys.get(siblings.get("bias", -1)), parent
+        return "other", None, None
+
+    def _edges_to(self, node: int) -> list[str]:
+        edges = []
+        while node:
+            node, edge = self._reached[node]
+            edges.append(edge)
+        return edges[::-1]
+
+    def _name(self, node: int) -> str:
+        """The path to a variable as the program's author would write it."""
+        if not 0 < self._depth[node] <= _MAX_DEPTH:
+            return _plain(self._keys[node])
+        edges, full_name = self._edges_to(node), self._full_names[node]
+        internal = next((position for position, edge in enumerate(edges) if _INTERNAL.fullmatch(edge)), None)
+        if internal is None or not full_name:
+            last = edges[-1]
+            return "/".join([*edges[:-1], last[1:] if last in _TABLE_EDGES | _KERNEL_EDGES and last[0] == "_" else last])
+        before = [] if node in self._late else edges[:internal]
+        if before and before[-1] == full_name.partition("/")[0]:
+            before.pop()
+        return "/".join([*before, full_name])
+
+    def _layer_name(self, layer: int, variable: int) -> str | None:
+        """The author's name of a layer: from its variable's full name, else the attribute that holds the layer.
+
+        A full name of two parts may be that of the layer or that of a whole subclassed Keras model, which its layers'
+        variables then share. It is the layer's where layers are told apart by number.
+        """
+        edge = self._reached[layer][1] if layer in self._reached else ""
+        full_name = self._full_names[variable]
+        if _NUMBERED.fullmatch(edge):
+            return layer_of(full_name)
+        return layer_of(full_name) if full_name.count("/") > 1 else edge or None
+
+
+def _plain(key: str) -> str:
+    return key.removesuffix(f"/.ATTRIBUTES/{_VALUE}")

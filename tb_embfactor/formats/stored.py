@@ -1,0 +1,153 @@
+"""Tensors where they lie: numbers at a position of a source, read a block of rows at a time.
+
+Every format whose tensors are plain bytes at an offset describes them as `StoredTensor` and gets row reading,
+byte order, slices and checksums from here. A tensor is one `Piece`, or several that tile it (partitioned variables).
+
+A piece may carry a checksum of its bytes. It is verified in the same pass that reads them: rows read one block after
+another from row 0 extend it, and the last block fails if it does not fit. Blocks read out of order are not verified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import groupby
+
+import google_crc32c
+import numpy as np
+
+from tb_embfactor.errors import DamagedError, EmbfactorError, NotFoundError, ReadError, UsageError
+from tb_embfactor.sources import Source
+
+_CRC_MASK = 0xA282EAD8
+_N_NAMES_SHOWN = 20
+
+
+@contextmanager
+def only_our_errors(path: str) -> Iterator[None]:
+    """What a parser trips over in `path` becomes a sentence about the file.
+
+    Readers check what they rely on and say so in words. This is for the rest: a damaged file can make any library
+    call fail in ways nobody listed, and such a file must cost one problem entry, not the process.
+    """
+    try:
+        yield
+    except EmbfactorError:
+        raise
+    except OSError as error:
+        raise ReadError("file_unreadable", path=path, reason=error.strerror or str(error)) from error
+    except Exception as error:
+        what = f"reading it failed with {type(error).__name__} ({str(error)[:200]})"
+        raise DamagedError("file_damaged", path=path, what=what) from error
+
+
+def masked_crc32c(data: bytes, crc: int = 0) -> int:
+    """CRC-32C of `data` (continuing from the unmasked `crc`) as LevelDB and TensorFlow store it."""
+    return mask_crc(google_crc32c.extend(crc, data))
+
+
+def mask_crc(crc: int) -> int:
+    return ((crc >> 15 | crc << 17) + _CRC_MASK) & 0xFFFFFFFF
+
+
+class Piece:
+    """A rectangle of a tensor, stored contiguously, rows first.
+
+    crc : the masked CRC-32C of its bytes, where the file tells it.
+    """
+
+    def __init__(
+        self, source: Source, offset: int, shape: tuple[int, int], corner: tuple[int, int] = (0, 0), crc: int | None = None
+    ) -> None:
+        self.source, self.offset, self.crc = source, offset, crc
+        (self.row, self.column), (self.n_rows, self.n_columns) = corner, shape
+        self._verified_rows, self._verified_crc = 0, 0  # how far, and to which value, sequential reading has come
+
+    def read(self, start: int, stop: int, itemsize: int) -> bytes:
+        """The bytes of its rows [start, stop), counted in the piece."""
+        row_bytes = self.n_columns * itemsize
+        data = self.source.read_at(self.offset + start * row_bytes, (stop - start) * row_bytes)
+        if self.crc is not None:
+            self._verify(start, stop, data)
+        return data
+
+    def _verify(self, start: int, stop: int, data: bytes) -> None:
+        if start == 0:
+            self._verified_rows, self._verified_crc = 0, 0
+        if start != self._verified_rows:
+            return
+        self._verified_rows, self._verified_crc = stop, google_crc32c.extend(self._verified_crc, data)
+        if stop == self.n_rows and mask_crc(self._verified_crc) != self.crc:
+            self._verified_rows = -1
+            what = f"the checksum of the {self.n_rows * self.n_columns} numbers at byte {self.offset} does not fit"
+            raise DamagedError("file_damaged", path=self.source.name, what=what)
+
+
+class StoredTensor:
+    """A matrix, or a vector as a matrix of one column, in the pieces that tile it.
+
+    dtype : of one number, in native byte order. swapped : whether the bytes lie the other way round.
+    """
+
+    def __init__(self, dtype: np.dtype, shape: tuple[int, int], pieces: Sequence[Piece], swapped: bool = False) -> None:
+        self.dtype, self.shape, self.swapped = dtype, shape, swapped
+        self.pieces = sorted(pieces, key=lambda piece: (piece.row, piece.column))
+
+    def is_tiled(self) -> bool:
+        """Whether the pieces cover every number once: bands of rows, each cut into columns, with no gap or overlap."""
+        n_rows, n_columns = self.shape
+        next_row = 0
+        for row, in_band in groupby(self.pieces, key=lambda piece: piece.row):
+            band = list(in_band)
+            next_column = 0
+            for piece in band:
+                if piece.column != next_column or piece.n_rows != band[0].n_rows:
+                    return False
+                next_column += piece.n_columns
+            if row != next_row or next_column != n_columns:
+                return False
+            next_row += band[0].n_rows
+        return next_row == n_rows
+
+    def read_rows(self, start: int, stop: int) -> np.ndarray:
+        """Rows [start, stop), read-only where they are the bytes as read."""
+        if not 0 <= start <= stop <= self.shape[0]:
+            needed = f"within 0 and {self.shape[0]}, first to last"
+            raise UsageError("bad_parameter", owner="read_rows", name="the range of rows", needed=needed, got=[start, stop])
+        if len(self.pieces) == 1:
+            return self._decode(self.pieces[0], start, stop)
+        rows = np.empty((stop - start, self.shape[1]), self.dtype)
+        for piece in self.pieces:
+            first, last = max(start, piece.row), min(stop, piece.row + piece.n_rows)
+            if first < last:
+                columns = slice(piece.column, piece.column + piece.n_columns)
+                rows[first - start : last - start, columns] = self._decode(piece, first - piece.row, last - piece.row)
+        return rows
+
+    def _decode(self, piece: Piece, start: int, stop: int) -> np.ndarray:
+        data = piece.read(start, stop, self.dtype.itemsize)
+        if self.swapped:  # as unsigned integers, since ml_dtypes' types have no byte order of their own
+            return np.frombuffer(data, f"u{self.dtype.itemsize}").byteswap().view(self.dtype).reshape(stop - start, piece.n_columns)
+        return np.frombuffer(data, self.dtype).reshape(stop - start, piece.n_columns)
+
+
+class StoredTensors:
+    """The reading half of a `Reader`, for checkpoints whose tensors lie as plain bytes."""
+
+    def __init__(self, path: str, matrices: dict[str, StoredTensor], vectors: dict[str, StoredTensor]) -> None:
+        self.path, self._matrices, self._vectors = path, matrices, vectors
+
+    def read_rows(self, name: str, start: int, stop: int) -> np.ndarray:
+        with only_our_errors(self.path):
+            return self._find(self._matrices, name).read_rows(start, stop)
+
+    def read_vector(self, name: str) -> np.ndarray:
+        with only_our_errors(self.path):
+            vector = self._find(self._vectors, name)
+            return vector.read_rows(0, vector.shape[0]).reshape(-1)
+
+    def _find(self, tensors: dict[str, StoredTensor], name: str) -> StoredTensor:
+        if name in tensors:
+            return tensors[name]
+        known = ", ".join(list(tensors)[:_N_NAMES_SHOWN]) + (", …" if len(tensors) > _N_NAMES_SHOWN else "")
+        raise NotFoundError("unknown_matrix", checkpoint=self.path, matrix=name, known=known)

@@ -1,0 +1,113 @@
+"""Which directory entries are checkpoints, by name alone, and in which state their files are."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from tb_embfactor import formats
+from tb_embfactor.logdir.walk import Directory, is_checkpoint_directory
+from tb_embfactor.sources import stat_fingerprint
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A directory entry that some format claims by its name. `choices` are those formats; the first that can read it counts.
+
+    files : the paths that its state is known by: the entry, and what begins with the checkpoint's name and a dot
+        (a TensorFlow shard, which no pattern claims); all that lies inside for a checkpoint that is a directory.
+    """
+
+    folder: str
+    relative: str
+    name: str
+    entry: str
+    choices: tuple[formats.Format, ...]
+    files: tuple[str, ...]
+
+    @property
+    def id(self) -> str:
+        """Path of the checkpoint within its root; `DIR/` where the name is empty."""
+        return self.name if self.relative == "." and self.name else f"{self.relative}/{self.name}"
+
+    @property
+    def is_directory(self) -> bool:
+        return self.choices[0].is_directory
+
+    def state(self) -> tuple[str, str | None]:
+        """The state of all its files as one key, and that of its entry (None for a directory)."""
+        states = {path: _file_state(path) for path in self.files}
+        text = "\n".join(f"{path}:{state}" for path, state in states.items()).encode("utf-8", "surrogateescape")
+        entry_state = None if self.is_directory else states[f"{self.folder}/{self.entry}"]
+        return hashlib.blake2b(text, digest_size=12).hexdigest(), entry_state
+
+
+def find_candidates(directories: Iterable[Directory]) -> Iterator[Candidate]:
+    """The checkpoints among the entries of listed directories. What lies in a directory that is a checkpoint is part of it."""
+    listing = list(directories)
+    inside: dict[str | None, list[str]] = {}  # the files in each directory that is a checkpoint
+    for directory in listing:
+        for name in directory.directories:
+            if is_checkpoint_directory(name) and _owner(_join(directory.relative, name), inside) is None:
+                inside[_join(directory.relative, name)] = []
+    owners: list[str | None] = [_owner(directory.relative, inside) for directory in listing]
+    for directory, owner in zip(listing, owners, strict=True):
+        if owner is not None:
+            inside[owner] += [f"{directory.path}/{name}" for name in directory.files]
+    for directory, owner in zip(listing, owners, strict=True):
+        if owner is None:
+            yield from _candidates_in(directory, inside)
+
+
+def impostors(directory: Directory) -> list[str]:
+    """Directories that bear the name of a checkpoint file: most likely a checkpoint gone wrong."""
+    claimed = [name for name in directory.directories if any(fmt.claims(name) for fmt in formats.FORMATS.values())]
+    return [name for name in claimed if not is_checkpoint_directory(name)]
+
+
+def _candidates_in(directory: Directory, inside: Mapping[str, Sequence[str]]) -> Iterator[Candidate]:
+    found: dict[tuple[bool, str], list[formats.Format]] = {}
+    for fmt, name in formats.find(directory.files, directory.directories):
+        if not name.startswith("."):  # hidden files are somebody's temporary files; but a TensorFlow prefix may be empty
+            found.setdefault((fmt.is_directory, name), []).append(fmt)
+    files = _files_by_name(directory.files, {name for is_directory, name in found if not is_directory})
+    for (is_directory, name), choices in found.items():
+        path = f"{directory.path}/{name}"
+        entry, paths = name, [path, *inside.get(_join(directory.relative, name), ())]
+        if not is_directory:
+            entry = next(file for file in files[name] if choices[0].claims(file) == name)
+            paths = [f"{directory.path}/{file}" for file in files[name]]
+        yield Candidate(directory.path, directory.relative, name, entry, tuple(choices), tuple(paths))
+
+
+def _files_by_name(files: Sequence[str], names: set[str]) -> dict[str, list[str]]:
+    """For each checkpoint name its files. Looks up each dotted beginning of a file name, so the cost is linear in the files."""
+    found: dict[str, list[str]] = {name: [] for name in names}
+    for file in files if names else ():
+        beginnings = {file[:index] for index, letter in enumerate(file) if letter == "."}
+        claims = {fmt.claims(file) for fmt in formats.FORMATS.values() if not fmt.is_directory}
+        for name in (beginnings | claims) & names:
+            found[name].append(file)
+    return found
+
+
+def _owner(relative: str, owners: Mapping[str, object]) -> str | None:
+    """The directory checkpoint that a directory is or lies in."""
+    while owners and relative not in owners:
+        relative, slash, _ = relative.rpartition("/")
+        if not slash:
+            return relative if relative in owners else None
+    return relative if owners else None
+
+
+def _join(relative: str, name: str) -> str:
+    return name if relative == "." else f"{relative}/{name}"
+
+
+def _file_state(path: str) -> str:
+    try:
+        return stat_fingerprint(os.stat(path))
+    except OSError as error:
+        return f"errno {error.errno}"
