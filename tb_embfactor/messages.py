@@ -45,7 +45,6 @@ TEMPLATES: dict[str, str] = {
     # Factoring
     "matrix_empty": "{matrix} has the shape {shape}: there is nothing to factor in it.",
     "rows_not_finite": "All {n_rows} rows of {matrix} hold NaN or Inf, so it has no factors.",
-    "too_few_rows": "{what} needs at least {needed} usable rows, and {matrix} has {n_rows}.",
     "matrix_too_large": "{matrix} is {size}; {what} is limited to {limit}.",
     # Asking
     "unknown_run": "There is no run {run!r}. The runs are: {known}.",

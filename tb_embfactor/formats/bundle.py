@@ -104,7 +104,10 @@ class Bundle:
             raise self._skip(name, f"its numbers are of the type {_type_name(entry.dtype)}, which is not read")
         dtype = np.dtype(_DTYPES[entry.dtype])
         n_rows, n_columns = shape if len(shape) == 2 else (*shape, 1)
-        pieces = list(self._slices(name, entry, shape)) if entry.slices else [self._piece(name, entry, (n_rows, n_columns), (0, 0))]
+        if entry.slices:
+            pieces = list(self._slices(name, entry, shape))
+        else:
+            pieces = [self._piece(name, entry, (n_rows, n_columns), (0, 0))]
         tensor = StoredTensor(dtype, (n_rows, n_columns), pieces, swapped=self._is_big_endian and dtype.itemsize > 1)
         if not tensor.is_tiled():
             raise self._skip(name, "its slices overlap or leave gaps")
@@ -162,7 +165,8 @@ class Bundle:
         if entry is None or entry.dtype != _STRING:
             return None
         if entry.size > limit:
-            raise UnsupportedError("file_too_large", path=self.path, what=name, size=f"{entry.size} bytes", limit=f"{limit} bytes")
+            size = f"{entry.size} bytes"
+            raise UnsupportedError("file_too_large", path=self.path, what=name, size=size, limit=f"{limit} bytes")
         shard = self._shards.get(entry.shard_id)
         if shard is None:
             raise IncompleteError("file_missing", path=self._shard_name(entry.shard_id))

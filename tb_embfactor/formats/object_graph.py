@@ -11,7 +11,7 @@ Real graphs have cycles and shared nodes, hostile ones anything: every walk visi
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from dataclasses import dataclass
 
 from tb_embfactor.errors import DamagedError, UnsupportedError
@@ -33,7 +33,6 @@ _LISTS = {
     "_trainable_variables", "_non_trainable_variables", "keras_api",
 }  # fmt: skip
 _INTERNAL = re.compile(r"_functional|_operations|_layers|layers|_tracked|layer(_with_weights)?-\d+|" + "|".join(sorted(_LISTS)))
-_NUMBERED = re.compile(r"\d+|layer(_with_weights)?-\d+")
 _TABLE_EDGES, _KERNEL_EDGES = {"embeddings", "_embeddings"}, {"kernel", "_kernel"}
 
 
@@ -149,23 +148,22 @@ class ObjectGraph:
             for edge, child in children:
                 if child in self._keys:
                     parents[child].append((parent, edge))
-        by_full_name = {self._full_names[node]: self._keys[node] for node in nodes}
-        names = {node: self._name(node) for node in nodes}
-        n_uses = Counter(names.values())
+        on_shelf = {(self._shelf(node), self._full_names[node]): self._keys[node] for node in nodes}
         variables = []
         for node in nodes:
-            key, full_name = self._keys[node], self._full_names[node]
+            full_name, shelf = self._full_names[node], self._shelf(node)
             role, bias, layer = self._place_in_layer(parents[node])
             if layer is not None:
                 layer_name = self._layer_name(layer, node)
             else:
-                role = guess_role(full_name) if node in self._late else "other"
-                bias = by_full_name.get(name_beside(full_name, "bias")) if role == "kernel" else None
+                role = "other" if shelf is None else guess_role(full_name)
+                bias = on_shelf.get((shelf, name_beside(full_name, "bias"))) if role == "kernel" else None
                 layer_name = layer_of(full_name) if role != "other" else None
-            name = names[node] if n_uses[names[node]] == 1 else _plain(key)
-            shelf = self._reached[node][0] if node in self._late else None
-            variables.append(Variable(key, name, full_name, role, layer_name, bias, shelf))
+            variables.append(Variable(self._keys[node], self._name(node), full_name, role, layer_name, bias, shelf))
         return variables
+
+    def _shelf(self, node: int) -> int | None:
+        return self._reached[node][0] if node in self._late else None
 
     def _place_in_layer(self, parents: list[tuple[int, str]]) -> tuple[Role, str | None, int | None]:
         """The role of a variable in the layer that holds it, the key of its bias, and the layer."""
@@ -188,7 +186,7 @@ class ObjectGraph:
     def _name(self, node: int) -> str:
         """The path to a variable as the program's author would write it."""
         if not 0 < self._depth[node] <= _MAX_DEPTH:
-            return _plain(self._keys[node])
+            return plain_key(self._keys[node])
         edges, full_name = self._edges_to(node), self._full_names[node]
         internal = next((position for position, edge in enumerate(edges) if _INTERNAL.fullmatch(edge)), None)
         if internal is None or not full_name:
@@ -202,15 +200,16 @@ class ObjectGraph:
     def _layer_name(self, layer: int, variable: int) -> str | None:
         """The author's name of a layer: from its variable's full name, else the attribute that holds the layer.
 
-        A full name of two parts may be that of the layer or that of a whole subclassed Keras model, which its layers'
-        variables then share. It is the layer's where layers are told apart by number.
+        A full name of two parts may start with the layer or with a whole subclassed Keras model, all of whose layers then
+        share it. It is the layer's in the lists that Keras makes itself, which only other kinds of models have.
         """
-        edge = self._reached[layer][1] if layer in self._reached else ""
+        holder, edge = self._reached.get(layer, (0, ""))
         full_name = self._full_names[variable]
-        if _NUMBERED.fullmatch(edge):
+        in_keras_list = _INTERNAL.fullmatch(edge) or (edge.isdigit() and _INTERNAL.fullmatch(self._reached[holder][1]))
+        if in_keras_list or full_name.count("/") > 1:
             return layer_of(full_name)
-        return layer_of(full_name) if full_name.count("/") > 1 else edge or None
+        return None if edge.isdigit() else edge or None
 
 
-def _plain(key: str) -> str:
+def plain_key(key: str) -> str:
     return key.removesuffix(f"/.ATTRIBUTES/{_VALUE}")

@@ -127,8 +127,10 @@ class StoredTensor:
     def _decode(self, piece: Piece, start: int, stop: int) -> np.ndarray:
         data = piece.read(start, stop, self.dtype.itemsize)
         if self.swapped:  # as unsigned integers, since ml_dtypes' types have no byte order of their own
-            return np.frombuffer(data, f"u{self.dtype.itemsize}").byteswap().view(self.dtype).reshape(stop - start, piece.n_columns)
-        return np.frombuffer(data, self.dtype).reshape(stop - start, piece.n_columns)
+            numbers = np.frombuffer(data, f"u{self.dtype.itemsize}").byteswap().view(self.dtype)
+        else:
+            numbers = np.frombuffer(data, self.dtype)
+        return numbers.reshape(stop - start, piece.n_columns)
 
 
 class StoredTensors:

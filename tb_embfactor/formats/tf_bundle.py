@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import os
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from tb_embfactor.errors import ReadError
 from tb_embfactor.formats import Folder, MatrixInfo
 from tb_embfactor.formats.bundle import Bundle, SkipTensor
-from tb_embfactor.formats.object_graph import MAX_GRAPH_BYTES, ObjectGraph, Variable
+from tb_embfactor.formats.object_graph import MAX_GRAPH_BYTES, ObjectGraph, Variable, plain_key
 from tb_embfactor.formats.steps import choose_step, step_in_name
 from tb_embfactor.formats.stored import StoredTensor, StoredTensors, only_our_errors
 from tb_embfactor.formats.variable_names import find_slots, guess_role, layer_of, name_beside
@@ -34,7 +35,10 @@ def open_reader(folder: Folder, name: str) -> BundleReader:
 
 
 class BundleReader(StoredTensors):
-    """See `tb_embfactor.formats.Reader`."""
+    """See `tb_embfactor.formats.Reader`.
+
+    stored_names : the key of each matrix in the checkpoint, which a projector's configuration calls its tensor name.
+    """
 
     def __init__(self, folder: Folder, name: str, bundle: Bundle) -> None:
         self._bundle = bundle
@@ -49,43 +53,44 @@ class BundleReader(StoredTensors):
 
     def _collect(self, variables: list[Variable]) -> None:
         """Matrices once each, with the biases that belong to them, and why others are left out."""
-        matrices: dict[str, StoredTensor] = {}
-        vectors: dict[str, StoredTensor] = {}
+        shapes = self._bundle.shapes
+        found, skipped = self._readable_matrices([variable for variable in variables if len(shapes.get(variable.key, ())) == 2])
+        name_of = _unique_names([variable for variable, _ in found])
+        vector_names = _unique_names([variable for variable in variables if len(shapes.get(variable.key, ())) == 1])
+        n_same = Counter(variable.full_name for variable, _ in found)
         infos: list[MatrixInfo] = []
+        vectors: dict[str, StoredTensor] = {}
+        for variable, tensor in found:
+            bias = vector_names.get(variable.bias or "")
+            if variable.bias is not None and bias is not None and shapes[variable.bias] == tensor.shape[1:]:
+                vectors[bias] = self._bundle.tensor(variable.bias)
+            else:
+                bias = None
+            # The variables of a subclassed Keras model may share one full name, which then tells no layer.
+            layer = None if variable.shelf is not None and n_same[variable.full_name] > 1 else variable.layer
+            checksum = self._bundle.checksum(variable.key)
+            infos.append(MatrixInfo(name_of[variable.key], tensor.shape, tensor.dtype.name, variable.role, bias, layer, checksum))
+        super().__init__(self._bundle.path, {name_of[variable.key]: tensor for variable, tensor in found}, vectors)
+        self.matrices, self.skipped = tuple(infos), tuple(skipped)
+        self.stored_names = {name: key for key, name in name_of.items()}
+
+    def _readable_matrices(self, variables: list[Variable]) -> tuple[list[tuple[Variable, StoredTensor]], list[Message]]:
+        found: list[tuple[Variable, StoredTensor]] = []
         skipped: list[Message] = []
-        name_of = {variable.key: variable.name for variable in variables}
-        copies: dict[tuple[object, ...], set[int | None]] = {}
+        shelves_with = defaultdict[tuple[object, ...], set[int | None]](set)
         for variable in variables:
-            shape = self._bundle.shapes.get(variable.key, ())
-            if len(shape) != 2:
-                continue
             try:
                 tensor = self._bundle.tensor(variable.key)
             except SkipTensor as skip:
                 skipped.append(skip.message)
                 continue
-            checksum = self._bundle.checksum(variable.key)
             # Keras' export lists a variable on two shelves, each with a copy of its numbers. Within a shelf all differ.
-            if variable.full_name:
-                shelves = copies.setdefault((variable.full_name, shape, tensor.dtype, checksum), set())
-                if variable.shelf is not None and shelves - {variable.shelf}:
-                    continue
-                shelves.add(variable.shelf)
-            bias = self._find_bias(variable, shape[1], vectors, name_of)
-            name = variable.name if variable.name not in matrices else variable.key
-            matrices[name] = tensor
-            infos.append(MatrixInfo(name, tensor.shape, tensor.dtype.name, variable.role, bias, variable.layer, checksum))
-        super().__init__(self._bundle.path, matrices, vectors)
-        self.matrices, self.skipped = tuple(infos), tuple(skipped)
-
-    def _find_bias(self, variable: Variable, n_outputs: int, vectors: dict[str, StoredTensor], names: dict[str, str]) -> str | None:
-        if variable.bias not in names or self._bundle.shapes.get(variable.bias) != (n_outputs,):
-            return None
-        try:
-            vectors[names[variable.bias]] = self._bundle.tensor(variable.bias)
-        except SkipTensor:
-            return None
-        return names[variable.bias]
+            shelves = shelves_with[variable.full_name, tensor.shape, tensor.dtype, self._bundle.checksum(variable.key)]
+            is_copy = variable.full_name and variable.shelf is not None and shelves - {variable.shelf}
+            shelves.add(variable.shelf)
+            if not is_copy:
+                found.append((variable, tensor))
+        return found, skipped
 
     def fingerprint(self) -> str:
         with only_our_errors(self.path):
@@ -93,6 +98,12 @@ class BundleReader(StoredTensors):
 
     def close(self) -> None:
         self._bundle.close()
+
+
+def _unique_names(variables: list[Variable]) -> dict[str, str]:
+    """Names by key: those for people, and where several variables would share one, the paths in the checkpoint."""
+    n_uses = Counter(variable.name for variable in variables)
+    return {variable.key: variable.name if n_uses[variable.name] == 1 else plain_key(variable.key) for variable in variables}
 
 
 def _judge_by_name(shapes: dict[str, tuple[int, ...]]) -> Iterator[Variable]:

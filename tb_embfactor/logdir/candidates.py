@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tb_embfactor import formats
-from tb_embfactor.logdir.walk import Directory, is_checkpoint_directory
+from tb_embfactor.logdir.walk import Directory, is_checkpoint_directory, readable
 from tb_embfactor.sources import stat_fingerprint
 
 
@@ -30,7 +30,7 @@ class Candidate:
     @property
     def id(self) -> str:
         """Path of the checkpoint within its root; `DIR/` where the name is empty."""
-        return self.name if self.relative == "." and self.name else f"{self.relative}/{self.name}"
+        return readable(self.name if self.relative == "." and self.name else f"{self.relative}/{self.name}")
 
     @property
     def is_directory(self) -> bool:
@@ -47,12 +47,12 @@ class Candidate:
 def find_candidates(directories: Iterable[Directory]) -> Iterator[Candidate]:
     """The checkpoints among the entries of listed directories. What lies in a directory that is a checkpoint is part of it."""
     listing = list(directories)
-    inside: dict[str | None, list[str]] = {}  # the files in each directory that is a checkpoint
+    inside: dict[str, list[str]] = {}  # the files in each directory that is a checkpoint
     for directory in listing:
         for name in directory.directories:
             if is_checkpoint_directory(name) and _owner(_join(directory.relative, name), inside) is None:
                 inside[_join(directory.relative, name)] = []
-    owners: list[str | None] = [_owner(directory.relative, inside) for directory in listing]
+    owners = [_owner(directory.relative, inside) for directory in listing]
     for directory, owner in zip(listing, owners, strict=True):
         if owner is not None:
             inside[owner] += [f"{directory.path}/{name}" for name in directory.files]
@@ -88,7 +88,7 @@ def _files_by_name(files: Sequence[str], names: set[str]) -> dict[str, list[str]
     for file in files if names else ():
         beginnings = {file[:index] for index, letter in enumerate(file) if letter == "."}
         claims = {fmt.claims(file) for fmt in formats.FORMATS.values() if not fmt.is_directory}
-        for name in (beginnings | claims) & names:
+        for name in names.intersection(beginnings | claims):
             found[name].append(file)
     return found
 

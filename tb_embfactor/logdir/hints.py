@@ -29,4 +29,5 @@ def _beside(path: str) -> list[str]:
     if parent == here:
         return []
     usual = [name for name in _USUAL_NAMES if name != os.path.basename(here) and os.path.isdir(os.path.join(parent, name))]
-    return [readable(os.path.join(os.path.dirname(path.rstrip("/")), name) or name) for name in usual]
+    beside = [os.path.join(parent, name) for name in usual]
+    return [readable(item if path.startswith(("/", "~")) else os.path.relpath(item)) for item in beside]

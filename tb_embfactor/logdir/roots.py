@@ -14,7 +14,7 @@ from tb_embfactor.messages import Message
 
 @dataclass(frozen=True)
 class Roots:
-    """The directories that are there, those of a flag first; what is wrong with the others; why the log directory cannot be read."""
+    """The directories that are there, those of a flag first; what is wrong with others; why the log directory cannot be read."""
 
     roots: tuple[Root, ...]
     faults: tuple[tuple[str, Message], ...]

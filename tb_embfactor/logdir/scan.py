@@ -26,7 +26,7 @@ from tb_embfactor.logdir.projector_config import ASSETS_DIRECTORY
 from tb_embfactor.logdir.readers import READERS, Header, Location
 from tb_embfactor.logdir.roots import RootPlan
 from tb_embfactor.logdir.runs import EventRuns, SpecEntry, ancestors, home_of
-from tb_embfactor.logdir.walk import ENTRY_LIMIT, Directory, Root, Walk, identity_of
+from tb_embfactor.logdir.walk import ENTRY_LIMIT, Directory, Root, Walk, identity_of, readable
 from tb_embfactor.messages import Message
 
 _RETRIED = frozenset({"file_missing", "file_unreadable", "library_missing"})  # may mend without a change of the file itself
@@ -166,7 +166,7 @@ class _Scan:
         if root.run is None:
             tree.events = EventRuns([path for path, item in tree.directories.items() if item.has_events], root.name)
             for relative in tree.events.directories:
-                self.run_places.setdefault(tree.events.name(relative), (tree, relative))
+                self.run_places.setdefault(readable(tree.events.name(relative)), (tree, relative))
         return tree
 
     def _report(self, root: Root, relative: str, code: str, **params: str) -> None:
@@ -183,6 +183,7 @@ class _Scan:
             return
         run = tree.root.run if tree.events is None else tree.events.run_of(candidate.relative)
         assert run is not None
+        run = readable(run)
         near, far = self._label_directories(tree, candidate.relative, run)
         context = (run, [item.key for item in near], [item.key for item in far])
         if opened.checkpoint is None or opened.context != context:

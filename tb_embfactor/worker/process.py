@@ -184,7 +184,10 @@ class Worker:
             self._child.reap()
 
     def _perform(self, job: Job) -> tuple[dict[str, Any], bytes]:
-        if self._child is None or not self._child.alive():
+        if self._child is not None and not self._child.alive():
+            self._child.reap()
+            self._child = None
+        if self._child is None:
             self._child = self._start()
         child = self._child
         try:

@@ -1,0 +1,154 @@
+"""Zip archives of stored members, each readable as a window of the file.
+
+Stricter than `zipfile`, which is made for mending archives: what a hostile archive gains by telling different readers
+different things is refused. The central directory is the truth, it ends where the end record begins, the members lie
+one after another from the first byte, no two share a name or a byte, and each local header says what the directory says.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+from tb_embfactor.errors import DamagedError, IncompleteError, UnsupportedError
+from tb_embfactor.sources import Source, Window
+
+MAX_DIRECTORY_BYTES = 16 << 20
+MAX_MEMBERS = 100_000
+
+_END = struct.Struct("<4s4H2IH")  # signature, disks (2), members (2), size and offset of the directory, length of the comment
+_END64 = struct.Struct("<4sQ2H2I4Q")  # signature, size, versions (2), disks (2), members (2), size and offset of the directory
+_LOCATOR = struct.Struct("<4sIQI")
+_CENTRAL = struct.Struct("<4s6H3I5H2I")
+_LOCAL = struct.Struct("<4s5H3I2H")
+_MAX_COMMENT_BYTES = 0xFFFF
+_IN_EXTRA, _IN_EXTRA_16 = 0xFFFFFFFF, 0xFFFF  # a value that stands in the zip64 extra field
+
+_ENCRYPTED, _SIZES_FOLLOW, _UTF8 = 1 << 0, 1 << 3, 1 << 11
+_STORED = 0
+
+
+@dataclass(frozen=True)
+class Member:
+    """One file of an archive. crc32 : zip's checksum of its whole content."""
+
+    name: str
+    source: Source
+    header_offset: int
+    stored_size: int
+    size: int
+    crc32: int
+    flags: int
+    method: int
+
+    def open(self) -> Window:
+        """Its content as a source; only if it is stored as it is."""
+        shown = f"{self.source.name} ({self.name})"
+        if self.flags & _ENCRYPTED or self.method != _STORED:
+            what = "it is encrypted" if self.flags & _ENCRYPTED else f"it is compressed (method {self.method})"
+            raise UnsupportedError("file_unsupported", path=shown, what=what, next="Save the model again with Keras.")
+        if self.size != self.stored_size:
+            raise DamagedError("file_damaged", path=shown, what="it is stored, yet has two sizes")
+        return Window(self.source, self._check_local_header(), self.size, shown)
+
+    def _check_local_header(self) -> int:
+        """Where the content starts, if the header before it tells the same as the directory."""
+        header = _LOCAL.unpack(self.source.read_at(self.header_offset, _LOCAL.size))
+        signature, _, flags, method, _, _, crc32, stored_size, size, n_name, n_extra = header
+        name_and_extra = self.source.read_at(self.header_offset + _LOCAL.size, n_name + n_extra)
+        sizes = _resolve([size, stored_size], name_and_extra[n_name:])
+        agrees = (signature, flags, method) == (b"PK\3\4", self.flags, self.method)
+        agrees &= _decode_name(name_and_extra[:n_name], flags) == self.name
+        agrees &= (crc32, *sizes) in {(self.crc32, self.size, self.stored_size), (0, 0, 0) if flags & _SIZES_FOLLOW else None}
+        if not agrees:
+            raise _damaged(self.source, f"the header of {self.name} says something else than the directory")
+        return self.header_offset + _LOCAL.size + n_name + n_extra
+
+
+def list_members(source: Source) -> dict[str, Member]:
+    """The members by name, in the order of the central directory."""
+    n_members, offset, size = _find_directory(source)
+    if size > MAX_DIRECTORY_BYTES or n_members > MAX_MEMBERS:
+        what, limit = "its directory", f"{MAX_MEMBERS} members in {MAX_DIRECTORY_BYTES} bytes"
+        raise UnsupportedError("file_too_large", path=source.name, what=what, size=f"{n_members} in {size}", limit=limit)
+    directory = source.read_at(offset, size)
+    members: dict[str, Member] = {}
+    position = 0
+    for _ in range(n_members):
+        if position + _CENTRAL.size > size:
+            raise _damaged(source, "its directory ends before its last member")
+        fields = _CENTRAL.unpack_from(directory, position)
+        signature, _, _, flags, method, _, _, crc32, stored_size, full_size, n_name, n_extra, n_comment, *_, header_offset = fields
+        name_at = position + _CENTRAL.size
+        extra_at = name_at + n_name
+        position = extra_at + n_extra + n_comment
+        if signature != b"PK\1\2" or position > size:
+            raise _damaged(source, "its directory is not one")
+        name = _decode_name(directory[name_at:extra_at], flags)
+        values = _resolve([full_size, stored_size, header_offset], directory[extra_at : extra_at + n_extra])
+        full_size, stored_size, header_offset = values
+        if name in members:
+            raise _damaged(source, f"it holds {name} twice")
+        members[name] = Member(name, source, header_offset, stored_size, full_size, crc32, flags, method)
+    if position != size:
+        raise _damaged(source, "its directory is longer than its members")
+    _check_no_overlap(source, list(members.values()), offset)
+    return members
+
+
+def _find_directory(source: Source) -> tuple[int, int, int]:
+    """How many members there are, and where their directory lies."""
+    tail_at = max(0, source.size - _END.size - _MAX_COMMENT_BYTES)
+    tail = source.read_at(tail_at, source.size - tail_at)
+    found = tail.rfind(b"PK\5\6")
+    if found < 0 or found + _END.size > len(tail):
+        if source.read_at(0, min(4, source.size)) == b"PK\3\4":
+            raise IncompleteError("file_incomplete", path=source.name, what="the record at the end of a zip archive is missing")
+        raise UnsupportedError("file_foreign", path=source.name, expected="a zip archive", got="it does not end in the record of one")
+    _, disk, directory_disk, n_here, n_members, size, offset, n_comment = _END.unpack_from(tail, found)
+    if found + _END.size + n_comment != len(tail) or disk or directory_disk or n_here != n_members:
+        raise _damaged(source, "the record at its end is not that of a single archive")
+    end = tail_at + found
+    if _IN_EXTRA in (size, offset) or n_members == _IN_EXTRA_16:
+        locator_at = end - _LOCATOR.size
+        signature, _, end, _ = _LOCATOR.unpack(source.read_at(max(0, locator_at), _LOCATOR.size))
+        record = _END64.unpack(source.read_at(end, _END64.size))
+        if signature != b"PK\6\7" or record[0] != b"PK\6\6" or end + 12 + record[1] != locator_at:
+            raise _damaged(source, "its record for large archives is not one")
+        n_members, size, offset = record[7:]
+    if offset + size != end:
+        raise _damaged(source, "its directory does not lie where the record at its end says")
+    return n_members, offset, size
+
+
+def _check_no_overlap(source: Source, members: list[Member], directory_offset: int) -> None:
+    end = 0
+    for member in sorted(members, key=lambda member: member.header_offset):
+        if member.header_offset < end or (end == 0 and member.header_offset != 0):
+            raise _damaged(source, f"{member.name} does not lie where it should: members overlap, or something precedes them")
+        end = member.header_offset + _LOCAL.size + len(member.name.encode()) + member.stored_size
+    if end > directory_offset:
+        raise _damaged(source, "its members run into its directory")
+
+
+def _resolve(values: list[int], extra: bytes) -> list[int]:
+    """Replace values that say "see the zip64 extra field" by the numbers there, which stand in the same order."""
+    if _IN_EXTRA not in values:
+        return values
+    position = 0
+    while position + 4 <= len(extra):
+        kind, n_bytes = struct.unpack_from("<2H", extra, position)
+        if kind == 1:
+            n_large = values.count(_IN_EXTRA)
+            large = iter(struct.unpack_from(f"<{n_large}Q", extra, position + 4))
+            return [next(large) if value == _IN_EXTRA else value for value in values]
+        position += 4 + n_bytes
+    return values
+
+
+def _decode_name(name: bytes, flags: int) -> str:
+    return name.decode("utf-8" if flags & _UTF8 else "cp437")
+
+
+def _damaged(source: Source, what: str) -> DamagedError:
+    return DamagedError("file_damaged", path=source.name, what=what)
