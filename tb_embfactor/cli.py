@@ -45,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tb-embfactor",
-        description="What an embedding layer has learnt: exact singular values and factors of the matrices in training checkpoints.",
+        description="What an embedding layer has learnt: exact singular values and factors of matrices in checkpoints.",
         epilog="PATH is a log directory or one checkpoint. In TensorBoard the same is shown in the tab 'Embedding Factors'.",
     )
     parser.add_argument("--version", action="version", version=f"tb-embfactor {__version__}")
@@ -89,7 +89,9 @@ def _add_choice(parser: argparse.ArgumentParser) -> None:
 
 def _add_factoring(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--center", action="store_true", help="factor the rows minus their mean")
-    parser.add_argument("--transform", metavar="STEPS", help="steps done to the rows first: bias, relu, unit_rows, separated by commas")
+    parser.add_argument(
+        "--transform", metavar="STEPS", help="steps done to the rows first: bias, relu, unit_rows, separated by commas"
+    )
     parser.add_argument("--rank", metavar="R", type=int, help="keep the leading R factors")
 
 
@@ -128,16 +130,27 @@ def _spectrum(options: argparse.Namespace, printer: _Printer) -> None:
         try:
             f = factorize(matrix, options.center, options.transform, options.rank, progress=printer.progress(title))
             results.append(spectrum_json(run, checkpoint, f))
+        except UsageError:
+            raise
         except EmbfactorError as error:
             printer.problem(error.message)
-            if isinstance(error, UsageError):
-                raise SystemExit(error.exit_status) from None
         finally:
             printer.clear()
     if options.json:
         print(json.dumps({"results": results}, ensure_ascii=False, indent=1, allow_nan=False))
         return
-    headers = ["run", "checkpoint", "step", "matrix", "shape", "effective rank", "rank 90 %", "mean cosine", "condition", "σ₁ … σₖ"]
+    headers = [
+        "run",
+        "checkpoint",
+        "step",
+        "matrix",
+        "shape",
+        "effective rank",
+        "rank 90 %",
+        "mean cosine",
+        "condition",
+        "σ₁ … σₖ",
+    ]
     _table(headers, [_spectrum_row(result) for result in results], right={2, 4, 5, 6, 7, 8})
 
 
@@ -279,7 +292,8 @@ def _table(headers: list[str], rows: list[list[str]], right: set[int]) -> None:
 def _width(text: str) -> int:
     """Columns of a terminal: East Asian wide characters take two, combining ones none."""
     return sum(
-        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text
+        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
     )
 
 

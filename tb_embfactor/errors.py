@@ -1,16 +1,16 @@
 """The error tree. Each error carries one sentence; the HTTP status and the exit status follow from its class.
 
-    EmbfactorError
-    ├── UsageError             a parameter is wrong                  400   exit 2
-    ├── NotFoundError          no such run, checkpoint, matrix       404   exit 1
-    ├── ReadError              a file cannot be read                 422   exit 1
-    │   ├── ConfinementError       it lies outside the allowed roots
-    │   ├── IncompleteError        it is truncated, being written, or changed under the reader
-    │   ├── DamagedError           its bytes contradict each other
-    │   └── UnsupportedError       it is sound, and not something we read
-    ├── MatrixError            the numbers do not allow the question 422   exit 1
-    └── WorkerError            the worker process died or was ended  503   exit 1
-        └── CancelledError         somebody asked for that
+EmbfactorError
+├── UsageError             a parameter is wrong                  400   exit 2
+├── NotFoundError          no such run, checkpoint, matrix       404   exit 1
+├── ReadError              a file cannot be read                 422   exit 1
+│   ├── ConfinementError       it lies outside the allowed roots
+│   ├── IncompleteError        it is truncated, being written, or changed under the reader
+│   ├── DamagedError           its bytes contradict each other
+│   └── UnsupportedError       it is sound, and not something we read
+├── MatrixError            the numbers do not allow the question 422   exit 1
+└── WorkerError            the worker process died or was ended  503   exit 1
+    └── CancelledError         somebody asked for that
 """
 
 from __future__ import annotations

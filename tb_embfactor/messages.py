@@ -21,7 +21,8 @@ TEMPLATES: dict[str, str] = {
     "checkpoints_missing": "--embfactor_checkpoints names {path} for the run {run!r}, and nothing is there. Check the path.",
     "outside_roots": "{path} leads to {target}, outside the log directory, so it was not opened. "
     "If you trust it, start TensorBoard with --embfactor_allow_root {suggestion}.",
-    "scan_limit": "The scan of {path} stopped after {limit} {what}; what lies deeper is not listed. Point --logdir at a smaller directory.",
+    "scan_limit": "The scan of {path} stopped after {limit} {what}; what lies deeper is not listed. "
+    "Point --logdir at a smaller directory.",
     "directory_unreadable": "The directory {path} could not be listed ({reason}).",
     # Reading
     "not_regular_file": "{path} is {kind}, not a regular file, so it was not opened.",
@@ -40,7 +41,8 @@ TEMPLATES: dict[str, str] = {
     "set_aside": "{path} was set aside because reading it {how}. It is tried again when the file changes.",
     # Labels
     "labels_unreadable": "The label file {path} could not be used: {reason}. The rows are shown by their numbers.",
-    "labels_short": "The label file {path} has {n_labels} rows and {matrix} has {n_rows}; the last {n_missing} rows have no label.",
+    "labels_short": "The label file {path} has {n_labels} rows and {matrix} has {n_rows}; "
+    "the last {n_missing} rows have no label.",
     "labels_long": "The label file {path} has {n_labels} rows and {matrix} has {n_rows}; the last {n_extra} labels are not used.",
     # Factoring
     "matrix_empty": "{matrix} has the shape {shape}: there is nothing to factor in it.",
@@ -71,7 +73,8 @@ TEMPLATES: dict[str, str] = {
     "task_points": "Projecting {matrix} of {checkpoint}",
     "task_labels": "Reading the labels of {matrix}",
     "task_rows": "Reading rows of {matrix} of {checkpoint}",
-    "out_of_memory": "{task}: more memory was needed than the worker may use ({limit_gb} GB). Raise it with --embfactor_memory_gb.",
+    "out_of_memory": "{task}: more memory was needed than the worker may use ({limit_gb} GB). "
+    "Raise it with --embfactor_memory_gb.",
     "worker_died": "The worker process ended while {task} ({how}). It was started again; nothing else was lost.",
     "worker_timeout": "{task} made no progress for {seconds} s and was ended.",
     "cancelled": "{task} was cancelled.",

@@ -22,14 +22,14 @@ class EmbfactorLoader(base_plugin.TBLoader):
             metavar="PATH",
             action="append",
             default=[],
-            help="Also read checkpoints and label files that really lie under PATH, for runs that are symbolic links. May be repeated.",
+            help="Also read files that really lie under PATH, for runs that are symbolic links. May be repeated.",
         )
         group.add_argument(
             "--embfactor_checkpoints",
             metavar="RUN=PATH",
             action="append",
             default=[],
-            help="Show the checkpoints found under PATH in the run RUN, for checkpoints outside the log directory. May be repeated.",
+            help="Show the checkpoints found under PATH in the run RUN, outside the log directory. May be repeated.",
         )
         group.add_argument(
             "--embfactor_threads",

@@ -40,7 +40,12 @@ class Pending:
 
     def to_json(self) -> dict[str, Any]:
         return {
-            "pending": {"job": self.job, "task": self.task.to_json(), "progress": self.progress, "queued_before": self.queued_before}
+            "pending": {
+                "job": self.job,
+                "task": self.task.to_json(),
+                "progress": self.progress,
+                "queued_before": self.queued_before,
+            }
         }
 
 
@@ -81,17 +86,23 @@ class Service:
     def _take_scan(self, job: Job) -> None:
         again = False
         job.wait()
+        document: dict[str, Any] | None = None
+        error: EmbfactorError | None = None
         try:
-            document, error = job.result()[0], None
+            document = job.result()[0]
         except WorkerError as raised:
-            document, error = None, raised
-            if job.opening is not None and job.opening not in self._worker.set_aside and raised.code in ("worker_died", "worker_timeout"):
+            error = raised
+            if (
+                job.opening is not None
+                and job.opening not in self._worker.set_aside
+                and raised.code in ("worker_died", "worker_timeout")
+            ):
                 path = job.opening.partition(" ")[2]  # the key is the state of the files, a space, and the path
                 how = "ended the worker process" if raised.code == "worker_died" else "took too long"
                 self._worker.set_aside[job.opening] = Message("set_aside", {"path": path, "how": how})
                 again = True
         except EmbfactorError as raised:
-            document, error = None, raised
+            error = raised
         with self._lock:
             self._scan_job = None
             if not again:
@@ -124,7 +135,9 @@ class Service:
             self.start_scan(max_age_seconds=5)
         return bool(snapshot["state"] == "scanning" or snapshot["runs"] or snapshot["problems"] or snapshot["error"])
 
-    def find(self, run: str, checkpoint: str | None = None, matrix: str | None = None) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
+    def find(
+        self, run: str, checkpoint: str | None = None, matrix: str | None = None
+    ) -> tuple[list[Any], dict[str, Any], dict[str, Any]]:
         """The run's checkpoints, the checkpoint and the matrix of these names, or NotFoundError naming those there are."""
         with self._lock:
             snapshot = self._catalogue
@@ -168,7 +181,12 @@ class Service:
         tensors = {name: np.full((len(rows), min(shape)), np.nan) for name in names}
         entries: list[dict[str, Any]] = []
         for index, (checkpoint, _) in enumerate(rows):
-            entry: dict[str, Any] = {"checkpoint": checkpoint["checkpoint"], "step": checkpoint["step"], "state": "pending", "error": None}
+            entry: dict[str, Any] = {
+                "checkpoint": checkpoint["checkpoint"],
+                "step": checkpoint["step"],
+                "state": "pending",
+                "error": None,
+            }
             key = self._key("spectrum", checkpoint, matrix, transform)
             body = self._known(key)
             if body is not None:
@@ -180,7 +198,13 @@ class Service:
                 error = self._failed.get(key) or NotFoundError("gone", checkpoint=checkpoint["checkpoint"])
                 entry |= {"state": "failed", "error": error.message.to_json()}
             else:
-                params = {"run": run, "checkpoint": checkpoint["checkpoint"], "matrix": matrix, "transform": transform, "key": key}
+                params = {
+                    "run": run,
+                    "checkpoint": checkpoint["checkpoint"],
+                    "matrix": matrix,
+                    "transform": transform,
+                    "key": key,
+                }
                 self._submit("spectrum", params, key, urgent=checkpoint["checkpoint"] == first)
             entries.append(entry)
         info = {
@@ -227,7 +251,9 @@ class Service:
     def rows(self, run: str, checkpoint: str, matrix: str, start: int, stop: int, wait_seconds: float = 10.0) -> bytes | Pending:
         """Rows of a matrix as stored."""
         self.find(run, checkpoint, matrix)
-        return self._read("rows", {"run": run, "checkpoint": checkpoint, "matrix": matrix, "start": start, "stop": stop}, wait_seconds)
+        return self._read(
+            "rows", {"run": run, "checkpoint": checkpoint, "matrix": matrix, "start": start, "stop": stop}, wait_seconds
+        )
 
     def status(self) -> dict[str, Any]:
         return self._worker.status()
@@ -291,7 +317,9 @@ class Service:
                 self._memory.popitem(last=False)
 
     def _key(self, kind: str, checkpoint: dict[str, Any], matrix: str, transform: str, **more: Any) -> str:
-        return cache.key(kind=kind, checkpoint=checkpoint["fingerprint"], matrix=matrix, transform=transform, version=ANSWERS, **more)
+        return cache.key(
+            kind=kind, checkpoint=checkpoint["fingerprint"], matrix=matrix, transform=transform, version=ANSWERS, **more
+        )
 
     def _pending(self, job: Job) -> Pending:
         return Pending(job.id, job.title, job.progress, self._worker.queued_before(job))

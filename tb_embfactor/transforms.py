@@ -42,7 +42,11 @@ class Transform:
         steps = tuple(part.strip() for part in (spec or "").split(",") if part.strip() not in ("", "none"))
         if set(steps) - set(STEPS) or len(set(steps)) != len(steps):
             raise UsageError(
-                "bad_parameter", owner="transform", name="transform", needed=f"a list of {', '.join(STEPS)}, each at most once", got=spec
+                "bad_parameter",
+                owner="transform",
+                name="transform",
+                needed=f"a list of {', '.join(STEPS)}, each at most once",
+                got=spec,
             )
         return cls(steps)
 
@@ -57,7 +61,11 @@ class Transform:
         """
         if "bias" in self.steps and bias is None:
             raise UsageError(
-                "bad_parameter", owner="transform", name="transform", needed="without 'bias', for no bias was found beside this matrix", got=self.spec
+                "bad_parameter",
+                owner="transform",
+                name="transform",
+                needed="without 'bias', for no bias was found beside this matrix",
+                got=self.spec,
             )
         return _Transformed(blocks, self.steps, bias) if self.steps else blocks
 
@@ -74,7 +82,7 @@ class _Transformed:
             block = raw.astype(np.float64)
             for step in self._steps:
                 if step == "bias":
-                    block += self._bias
+                    block += np.asarray(self._bias)
                 elif step == "relu":
                     np.maximum(block, 0, out=block)  # keeps NaN, so such rows are still skipped and counted
                 else:

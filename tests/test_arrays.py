@@ -11,7 +11,9 @@ from tb_embfactor import arrays
 
 def test_a_body_is_a_safetensors_file_with_one_document() -> None:
     tensors = {"values": np.array([[1.5, np.nan], [np.inf, -2.0]]), "n": np.arange(3, dtype=np.int32)}
-    body = arrays.encode(tensors, {"run": "été", "share": np.float64("nan"), "k": np.int64(3), "list": (1, np.array([0.5, np.inf]))})
+    body = arrays.encode(
+        tensors, {"run": "été", "share": np.float64("nan"), "k": np.int64(3), "list": (1, np.array([0.5, np.inf]))}
+    )
     loaded = load(body)
     assert np.array_equal(loaded["values"], tensors["values"], equal_nan=True)
     back, info = arrays.decode(body)

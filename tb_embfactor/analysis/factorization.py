@@ -24,7 +24,9 @@ class Factorization:
     right : (d, k) columns of V. rows_used, rows_skipped : rows with NaN or Inf are skipped.
     """
 
-    def __init__(self, blocks: RowBlocks, spectrum: Spectrum, *, name: str, center: bool, transform: str, rank: int | None) -> None:
+    def __init__(
+        self, blocks: RowBlocks, spectrum: Spectrum, *, name: str, center: bool, transform: str, rank: int | None
+    ) -> None:
         self.name, self.center, self.transform = name, center, transform
         self.blocks, self.spectrum = blocks, spectrum
         self._rank = rank
@@ -75,7 +77,9 @@ class Factorization:
         """Rows [start, stop) of U, (stop − start, k) float64, NaN for skipped rows, 0 in columns whose σ is null."""
         n_rows = self.shape[0]
         if not 0 <= start <= stop <= n_rows:
-            raise UsageError("bad_parameter", owner="left", name="rows", needed=f"0 <= start <= stop <= {n_rows}", got=[start, stop])
+            raise UsageError(
+                "bad_parameter", owner="left", name="rows", needed=f"0 <= start <= stop <= {n_rows}", got=[start, stop]
+            )
         parts, row = [np.empty((0, len(self.singular_values)))], 0
         for block in self._iter(projection.inverse(self.svd)[: self._rank]):
             parts.append(block[max(0, start - row) : max(0, stop - row)])
@@ -161,7 +165,9 @@ def export(factorization: Factorization, path: str | Path) -> None:
 
     path = Path(path)
     if path.suffix not in (".safetensors", ".npz"):
-        raise UsageError("bad_parameter", owner="export", name="path", needed="a file name ending in .safetensors or .npz", got=path.name)
+        raise UsageError(
+            "bad_parameter", owner="export", name="path", needed="a file name ending in .safetensors or .npz", got=path.name
+        )
     tensors = {
         "U": np.concatenate([np.empty((0, len(factorization.singular_values))), *factorization.iter_left()]),
         "S": factorization.singular_values,

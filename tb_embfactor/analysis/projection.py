@@ -23,7 +23,7 @@ MAX_COMPONENTS = 64
 
 @dataclass(frozen=True)
 class Projection:
-    """points : (n, k) float64, NaN for skipped rows. axes : (d, k), what the rows were multiplied by (`v`: the points themselves).
+    """points : (n, k) float64, NaN for skipped rows. axes : (d, k), what rows were multiplied by (`v`: the points themselves).
 
     info : method, whether centred, weight (k,) and share (k,) of each axis, what the points are, rows used and skipped,
     and `notes`, the codes of what has to be said beside the picture.
@@ -59,7 +59,9 @@ def project(
     if method not in METHODS:
         raise UsageError("bad_parameter", owner="project", name="method", needed=f"one of {', '.join(METHODS)}", got=method)
     if not 1 <= n_components <= MAX_COMPONENTS:
-        raise UsageError("bad_parameter", owner="project", name="n_components", needed=f"from 1 to {MAX_COMPONENTS}", got=n_components)
+        raise UsageError(
+            "bad_parameter", owner="project", name="n_components", needed=f"from 1 to {MAX_COMPONENTS}", got=n_components
+        )
     if axes is not None and method != "pca":
         raise UsageError("bad_parameter", owner="project", name="axes", needed="left out unless method is pca", got=method)
     f = matrix if isinstance(matrix, Factorization) else factorize(matrix, transform=transform, progress=progress)
@@ -77,7 +79,9 @@ def project(
         return Projection(points, points, {**info, "weight": svd.singular_values[:k], "share": projection.shares(svd)[:k]})
     if axes is not None:
         if axes.shape[0] != f.shape[1]:
-            raise UsageError("bad_parameter", owner="project", name="axes", needed=f"axes with {f.shape[1]} entries", got=list(axes.shape))
+            raise UsageError(
+                "bad_parameter", owner="project", name="axes", needed=f"axes with {f.shape[1]} entries", got=list(axes.shape)
+            )
         chosen = projection.scores_on_axes(f.spectrum, axes[:, :n_components])
     else:
         build = {"pca": projection.principal_scores, "u": projection.left_vectors, "pca_of_u": projection.pca_of_left_vectors}

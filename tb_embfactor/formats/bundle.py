@@ -34,10 +34,6 @@ _DTYPES = {
 }  # fmt: skip
 
 
-class SkipTensor(UnsupportedError):
-    """One tensor cannot be read; the rest of the checkpoint can."""
-
-
 class Bundle:
     """An open bundle: its tensors by name.
 
@@ -98,12 +94,12 @@ class Bundle:
         return f"{self._name}.data-{number:05d}-of-{self._n_shards:05d}"
 
     def tensor(self, name: str) -> StoredTensor:
-        """A tensor of numbers with one or two axes; SkipTensor says why it cannot be read."""
+        """A tensor of numbers with at most two axes; UnsupportedError says why this one cannot be read."""
         entry, shape = self._entries[name.encode()], self.shapes[name]
         if entry.dtype not in _DTYPES:
-            raise self._skip(name, f"its numbers are of the type {_type_name(entry.dtype)}, which is not read")
+            raise self._skip(name, f"its values are of the type {_type_name(entry.dtype)}, which is not read")
         dtype = np.dtype(_DTYPES[entry.dtype])
-        n_rows, n_columns = shape if len(shape) == 2 else (*shape, 1)
+        n_rows, n_columns = (*shape, 1, 1)[:2]
         if entry.slices:
             pieces = list(self._slices(name, entry, shape))
         else:
@@ -123,9 +119,8 @@ class Bundle:
             lengths = [size if length < 0 else length for (_, length), size in zip(extents, shape, strict=True)]
             if lengths != [dimension.size for dimension in entry.shape.dim]:
                 raise self._skip(name, "one of its slices has another shape than the index tells")
-            n_rows, n_columns = lengths if len(lengths) == 2 else (*lengths, 1)
-            starts = [start for start, _ in extents]
-            row, column = starts if len(starts) == 2 else (*starts, 0)
+            n_rows, n_columns = (*lengths, 1)[:2]
+            row, column = (*(start for start, _ in extents), 0)[:2]
             yield self._piece(name, entry, (n_rows, n_columns), (row, column))
 
     def _piece(self, name: str, entry: Any, shape: tuple[int, int], corner: tuple[int, int]) -> Piece:
@@ -148,11 +143,12 @@ class Bundle:
 
     def read_integer(self, name: str) -> int | None:
         """A scalar count; None where there is none that makes sense."""
-        if self.shapes.get(name) != () or self._entries[name.encode()].dtype not in _DTYPES:
+        if self.shapes.get(name) != ():
             return None
-        tensor = self._entries[name.encode()]
-        piece = self._piece(name, tensor, (1, 1), (0, 0))
-        value = StoredTensor(np.dtype(_DTYPES[tensor.dtype]), (1, 1), [piece], self._is_big_endian).read_rows(0, 1)[0, 0]
+        try:
+            value = self.tensor(name).read_rows(0, 1)[0, 0]
+        except UnsupportedError:
+            return None
         return int(value) if 0 <= value < 1 << 53 else None
 
     def read_string(self, name: str, limit: int) -> bytes | None:
@@ -193,8 +189,8 @@ class Bundle:
     def _damaged(self, what: str) -> DamagedError:
         return DamagedError("file_damaged", path=self.path, what=what)
 
-    def _skip(self, name: str, reason: str) -> SkipTensor:
-        return SkipTensor("tensor_skipped", tensor=name, path=self.path, reason=reason)
+    def _skip(self, name: str, reason: str) -> UnsupportedError:
+        return UnsupportedError("tensor_skipped", tensor=name, path=self.path, reason=reason)
 
 
 def _size(entry: Any) -> int | None:

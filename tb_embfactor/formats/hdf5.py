@@ -113,8 +113,8 @@ class _Walk:
         """The address of the root group's object header."""
         source = self._source
         if source.size < 96 or source.read_at(0, 8) != SIGNATURE:
-            expected = "an HDF5 file"
-            raise UnsupportedError("file_foreign", path=source.name, expected=expected, got="it does not start with the mark of one")
+            got = "it does not start with the mark of one"
+            raise UnsupportedError("file_foreign", path=source.name, expected="an HDF5 file", got=got)
         head = source.read_at(0, 96)
         version = head[8]
         if version > 1:
@@ -183,10 +183,10 @@ class _Walk:
                 _, n_entries = struct.unpack("<HH", self._read(node + 4, 4))
                 entries = self._read(node + 8, 40 * n_entries)
                 for name_at, address, cache in struct.iter_unpack("<QQI20x", entries):
-                    name = names[name_at : names.find(b"\0", name_at)].decode()
+                    name = names[name_at : name_at + _MAX_PATH_LENGTH].partition(b"\0")[0].decode()
                     if cache == _SOFT_LINK:
                         raise self._unsupported(f"{name} in its group {path or '/'} is a symbolic link")
-                    if not name or "/" in name or name in found or len(path) + len(name) > _MAX_PATH_LENGTH:
+                    if not name or "/" in name or name in found or len(path) + len(name) >= _MAX_PATH_LENGTH:
                         raise self._damaged(f"its group {path or '/'} has an entry without a name of its own")
                     found[name] = address
             else:

@@ -202,8 +202,8 @@ def _natural(path: str) -> list[tuple[int, str]]:
 def _read_config(member: Member) -> dict[str, Any]:
     source = member.open()
     if source.size > MAX_CONFIG_BYTES:
-        limit = f"{MAX_CONFIG_BYTES} bytes"
-        raise UnsupportedError("file_too_large", path=source.name, what="the configuration", size=f"{source.size} bytes", limit=limit)
+        size, limit = f"{source.size} bytes", f"{MAX_CONFIG_BYTES} bytes"
+        raise UnsupportedError("file_too_large", path=source.name, what="the configuration", size=size, limit=limit)
     data = source.read_at(0, source.size)
     if zlib.crc32(data) != member.crc32:
         raise DamagedError("file_damaged", path=source.name, what="its checksum does not fit")
@@ -213,6 +213,6 @@ def _read_config(member: Member) -> dict[str, Any]:
 
 def _stored(weights: Source, dataset: Dataset) -> StoredTensor:
     assert dataset.dtype is not None
-    n_rows, n_columns = dataset.shape if len(dataset.shape) == 2 else (*dataset.shape, 1, 1)[:2]
+    n_rows, n_columns = (*dataset.shape, 1, 1)[:2]
     piece = Piece(weights, dataset.offset, (n_rows, n_columns))
     return StoredTensor(dataset.dtype, (n_rows, n_columns), [piece], dataset.swapped)

@@ -11,9 +11,9 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 
-from tb_embfactor.errors import ReadError
+from tb_embfactor.errors import ReadError, UnsupportedError
 from tb_embfactor.formats import Folder, MatrixInfo
-from tb_embfactor.formats.bundle import Bundle, SkipTensor
+from tb_embfactor.formats.bundle import Bundle
 from tb_embfactor.formats.object_graph import MAX_GRAPH_BYTES, ObjectGraph, Variable, plain_key
 from tb_embfactor.formats.steps import choose_step, step_in_name
 from tb_embfactor.formats.stored import StoredTensor, StoredTensors, only_our_errors
@@ -81,7 +81,7 @@ class BundleReader(StoredTensors):
         for variable in variables:
             try:
                 tensor = self._bundle.tensor(variable.key)
-            except SkipTensor as skip:
+            except UnsupportedError as skip:
                 skipped.append(skip.message)
                 continue
             # Keras' export lists a variable on two shelves, each with a copy of its numbers. Within a shelf all differ.

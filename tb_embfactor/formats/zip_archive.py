@@ -21,8 +21,7 @@ _END64 = struct.Struct("<4sQ2H2I4Q")  # signature, size, versions (2), disks (2)
 _LOCATOR = struct.Struct("<4sIQI")
 _CENTRAL = struct.Struct("<4s6H3I5H2I")
 _LOCAL = struct.Struct("<4s5H3I2H")
-_MAX_COMMENT_BYTES = 0xFFFF
-_IN_EXTRA, _IN_EXTRA_16 = 0xFFFFFFFF, 0xFFFF  # a value that stands in the zip64 extra field
+_IN_EXTRA, _IN_EXTRA_16 = 0xFFFFFFFF, 0xFFFF  # marks a value that is written elsewhere, in 64 bits
 
 _ENCRYPTED, _SIZES_FOLLOW, _UTF8 = 1 << 0, 1 << 3, 1 << 11
 _STORED = 0
@@ -56,59 +55,62 @@ class Member:
         header = _LOCAL.unpack(self.source.read_at(self.header_offset, _LOCAL.size))
         signature, _, flags, method, _, _, crc32, stored_size, size, n_name, n_extra = header
         name_and_extra = self.source.read_at(self.header_offset + _LOCAL.size, n_name + n_extra)
-        sizes = _resolve([size, stored_size], name_and_extra[n_name:])
-        agrees = (signature, flags, method) == (b"PK\3\4", self.flags, self.method)
-        agrees &= _decode_name(name_and_extra[:n_name], flags) == self.name
-        agrees &= (crc32, *sizes) in {(self.crc32, self.size, self.stored_size), (0, 0, 0) if flags & _SIZES_FOLLOW else None}
-        if not agrees:
+        told = (signature, flags, method, _decode_name(name_and_extra[:n_name], flags))
+        sizes = (crc32, *_resolve([size, stored_size], name_and_extra[n_name:]))
+        expected_sizes = (0, 0, 0) if flags & _SIZES_FOLLOW else (self.crc32, self.size, self.stored_size)
+        if told != (b"PK\3\4", self.flags, self.method, self.name) or sizes != expected_sizes:
             raise _damaged(self.source, f"the header of {self.name} says something else than the directory")
-        return self.header_offset + _LOCAL.size + n_name + n_extra
+        return int(self.header_offset + _LOCAL.size + n_name + n_extra)
 
 
 def list_members(source: Source) -> dict[str, Member]:
     """The members by name, in the order of the central directory."""
-    n_members, offset, size = _find_directory(source)
-    if size > MAX_DIRECTORY_BYTES or n_members > MAX_MEMBERS:
+    n_members, offset, n_bytes = _find_directory(source)
+    if n_bytes > MAX_DIRECTORY_BYTES or n_members > MAX_MEMBERS:
         what, limit = "its directory", f"{MAX_MEMBERS} members in {MAX_DIRECTORY_BYTES} bytes"
-        raise UnsupportedError("file_too_large", path=source.name, what=what, size=f"{n_members} in {size}", limit=limit)
-    directory = source.read_at(offset, size)
+        raise UnsupportedError("file_too_large", path=source.name, what=what, size=f"{n_members} in {n_bytes}", limit=limit)
+    directory = source.read_at(offset, n_bytes)
     members: dict[str, Member] = {}
+    spans: list[tuple[int, int]] = []
     position = 0
     for _ in range(n_members):
-        if position + _CENTRAL.size > size:
+        if position + _CENTRAL.size > n_bytes:
             raise _damaged(source, "its directory ends before its last member")
         fields = _CENTRAL.unpack_from(directory, position)
-        signature, _, _, flags, method, _, _, crc32, stored_size, full_size, n_name, n_extra, n_comment, *_, header_offset = fields
+        signature, _, _, flags, method, _, _, crc32, stored, full, n_name, n_extra, n_comment, _, _, _, header_offset = fields
         name_at = position + _CENTRAL.size
         extra_at = name_at + n_name
         position = extra_at + n_extra + n_comment
-        if signature != b"PK\1\2" or position > size:
+        if signature != b"PK\1\2" or position > n_bytes:
             raise _damaged(source, "its directory is not one")
         name = _decode_name(directory[name_at:extra_at], flags)
-        values = _resolve([full_size, stored_size, header_offset], directory[extra_at : extra_at + n_extra])
-        full_size, stored_size, header_offset = values
+        size, stored_size, header_offset = _resolve([full, stored, header_offset], directory[extra_at : extra_at + n_extra])
         if name in members:
             raise _damaged(source, f"it holds {name} twice")
-        members[name] = Member(name, source, header_offset, stored_size, full_size, crc32, flags, method)
-    if position != size:
+        members[name] = Member(name, source, header_offset, stored_size, size, crc32, flags, method)
+        spans.append((header_offset, header_offset + _LOCAL.size + n_name + stored_size))
+    if position != n_bytes:
         raise _damaged(source, "its directory is longer than its members")
-    _check_no_overlap(source, list(members.values()), offset)
+    end = 0
+    for start, span_end in sorted(spans):
+        if start < end or (end == 0 and start != 0):
+            raise _damaged(source, "its members overlap, or something precedes them")
+        end = span_end
+    if end > offset:
+        raise _damaged(source, "its members run into its directory")
     return members
 
 
 def _find_directory(source: Source) -> tuple[int, int, int]:
     """How many members there are, and where their directory lies."""
-    tail_at = max(0, source.size - _END.size - _MAX_COMMENT_BYTES)
-    tail = source.read_at(tail_at, source.size - tail_at)
-    found = tail.rfind(b"PK\5\6")
-    if found < 0 or found + _END.size > len(tail):
-        if source.read_at(0, min(4, source.size)) == b"PK\3\4":
-            raise IncompleteError("file_incomplete", path=source.name, what="the record at the end of a zip archive is missing")
-        raise UnsupportedError("file_foreign", path=source.name, expected="a zip archive", got="it does not end in the record of one")
-    _, disk, directory_disk, n_here, n_members, size, offset, n_comment = _END.unpack_from(tail, found)
-    if found + _END.size + n_comment != len(tail) or disk or directory_disk or n_here != n_members:
-        raise _damaged(source, "the record at its end is not that of a single archive")
-    end = tail_at + found
+    if source.read_at(0, min(2, source.size)) != b"PK":
+        raise UnsupportedError("file_foreign", path=source.name, expected="a zip archive", got="it does not start like one")
+    end = max(0, source.size - _END.size)
+    signature, disk, directory_disk, n_here, n_members, size, offset, n_comment = _END.unpack(source.read_at(end, _END.size))
+    if signature != b"PK\5\6":
+        raise IncompleteError("file_incomplete", path=source.name, what="it does not end in the end record of a zip archive")
+    if disk or directory_disk or n_here != n_members or n_comment:
+        raise _damaged(source, "its end record is not that of a single archive without a comment")
     if _IN_EXTRA in (size, offset) or n_members == _IN_EXTRA_16:
         locator_at = end - _LOCATOR.size
         signature, _, end, _ = _LOCATOR.unpack(source.read_at(max(0, locator_at), _LOCATOR.size))
@@ -121,18 +123,8 @@ def _find_directory(source: Source) -> tuple[int, int, int]:
     return n_members, offset, size
 
 
-def _check_no_overlap(source: Source, members: list[Member], directory_offset: int) -> None:
-    end = 0
-    for member in sorted(members, key=lambda member: member.header_offset):
-        if member.header_offset < end or (end == 0 and member.header_offset != 0):
-            raise _damaged(source, f"{member.name} does not lie where it should: members overlap, or something precedes them")
-        end = member.header_offset + _LOCAL.size + len(member.name.encode()) + member.stored_size
-    if end > directory_offset:
-        raise _damaged(source, "its members run into its directory")
-
-
 def _resolve(values: list[int], extra: bytes) -> list[int]:
-    """Replace values that say "see the zip64 extra field" by the numbers there, which stand in the same order."""
+    """Replace the values that are written in the zip64 extra field instead: size, stored size and position, in this order."""
     if _IN_EXTRA not in values:
         return values
     position = 0

@@ -1,7 +1,7 @@
 """Row blocks -> second moments -> singular values, factors and projections. Pure functions of numbers.
 
-    blocks.py       what a matrix is here: something that yields its rows in blocks, as often as asked
-    moments.py      one pass: second moments, mean, norms
-    spectrum.py     moments -> singular values with error bounds, and the second pass where the bounds ask for it
-    projection.py   factors -> the affine map that puts every row into a plane or a space
+blocks.py       what a matrix is here: something that yields its rows in blocks, as often as asked
+moments.py      one pass: second moments, mean, norms
+spectrum.py     moments -> singular values with error bounds, and the second pass where the bounds ask for it
+projection.py   factors -> the affine map that puts every row into a plane or a space
 """

@@ -108,7 +108,7 @@ def _wide(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
     passes = 1
     for part, centered in enumerate((False, True)):
         strips = Strips(blocks, rows.usable, centered)
-        _, svd, n_passes = _solve(strips, name, lambda share, part=part: progress((part + share) / 2), center=False)
+        _, svd, n_passes = _solve(strips, name, _half(progress, part), center=False)
         inverse = np.divide(1.0, svd.singular_values, out=np.zeros(len(svd.singular_values)), where=svd.singular_values > 0)
         right = np.concatenate([strip @ (svd.right * inverse) for strip in strips])
         factored[centered] = Svd(svd.singular_values, svd.error_bound, _signed(right), svd.null_bound)
@@ -128,11 +128,11 @@ def _wide(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
 
 def _solve(blocks: RowBlocks, name: str, progress: Progress, center: bool) -> tuple[Moments, Svd, int]:
     """The factors of tall rows, centred or not, by one pass or two."""
-    moments = accumulate(blocks, lambda share: progress(share / 2))
+    moments = accumulate(blocks, _half(progress, 0))
     _require_rows(moments.n_rows, blocks.n_rows, name)
     svd, passes = _first_pass(moments, center), 1
     if svd is None:
-        svd, passes = _second_pass(blocks, moments, center, lambda share: progress((1 + share) / 2)), 2
+        svd, passes = _second_pass(blocks, moments, center, _half(progress, 1)), 2
     progress(1.0)
     return moments, svd, passes
 
@@ -232,6 +232,11 @@ def _signed(right: np.ndarray) -> np.ndarray:
     largest = np.argmax(np.abs(right), axis=0)
     signs = np.sign(right[largest, np.arange(right.shape[1])])
     return right * np.where(signs == 0, 1.0, signs)
+
+
+def _half(progress: Progress, part: int) -> Progress:
+    """Progress of the first (0) or second (1) half of the work."""
+    return lambda share: progress((part + share) / 2)
 
 
 def _require_rows(n_usable: int, n_rows: int, name: str) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tb_embfactor import formats
 from tb_embfactor.logdir.walk import Directory, is_checkpoint_directory, readable
 from tb_embfactor.sources import stat_fingerprint
+
+_PART = re.compile(r"part-\d{5}-of-\d{5}")
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def impostors(directory: Directory) -> list[str]:
 def _candidates_in(directory: Directory, inside: Mapping[str, Sequence[str]]) -> Iterator[Candidate]:
     found: dict[tuple[bool, str], list[formats.Format]] = {}
     for fmt, name in formats.find(directory.files, directory.directories):
-        if not name.startswith("."):  # hidden files are somebody's temporary files; but a TensorFlow prefix may be empty
+        if not _is_temporary(directory.relative, name):
             found.setdefault((fmt.is_directory, name), []).append(fmt)
     files = _files_by_name(directory.files, {name for is_directory, name in found if not is_directory})
     for (is_directory, name), choices in found.items():
@@ -91,6 +94,11 @@ def _files_by_name(files: Sequence[str], names: set[str]) -> dict[str, list[str]
         for name in names.intersection(beginnings | claims):
             found[name].append(file)
     return found
+
+
+def _is_temporary(relative: str, name: str) -> bool:
+    """Hidden files are somebody's temporary files (an empty TensorFlow prefix is no name); TensorFlow begins in PREFIX_temp."""
+    return name.startswith(".") or (relative.endswith("_temp") and _PART.fullmatch(name) is not None)
 
 
 def _owner(relative: str, owners: Mapping[str, object]) -> str | None:

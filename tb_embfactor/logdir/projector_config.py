@@ -59,6 +59,8 @@ def metadata_file(entry: ConfigEntry, directory: str, confinement: Confinement, 
     Links are judged when the file is opened; here it is only about where the written path points.
     """
     written = entry.metadata_path
+    if "\0" in written:
+        raise ReadError("labels_unreadable", path=repr(written), reason="its name holds a zero byte")
     path = os.path.normpath(os.path.join(directory, written))
     shown = confinement.show(Path(path))
     real = os.path.realpath(path)

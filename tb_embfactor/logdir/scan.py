@@ -30,7 +30,7 @@ from tb_embfactor.logdir.walk import ENTRY_LIMIT, Directory, Root, Walk, identit
 from tb_embfactor.messages import Message
 
 _RETRIED = frozenset({"file_missing", "file_unreadable", "library_missing"})  # may mend without a change of the file itself
-_Key = tuple[str, str, str]  # directory, checkpoint name, entry
+_Key = tuple[str, str, str, str]  # directory, checkpoint name, entry, and the path as shown (two roots may overlap)
 
 
 @dataclass
@@ -101,7 +101,7 @@ class Scanner:
         for run in previous.runs if previous is not None else ():
             for checkpoint in run.checkpoints:
                 location = checkpoint.location
-                key = (location.folder, location.name, location.entry or location.name)
+                key = (location.folder, location.name, location.entry or location.name, checkpoint.path)
                 opened = _Opened(checkpoint.signature, checkpoint.entry_state, location, checkpoint.header)
                 self.opened.setdefault(key, opened)
         scan = _Scan(self, set_aside or {}, on_open or (lambda key: None))
@@ -139,13 +139,13 @@ class _Scan:
         plan = self.scanner.plan.resolve()
         self.problems += [Problem(path, message) for path, message in plan.faults]
         trees = [self._list(root) for root in plan.roots]
-        flagged: set[tuple[int, int]] = set()  # directories that a flag put under a run: it outdoes where they lie
+        flagged: set[tuple[int, int] | None] = {None}  # directories that a flag put under a run: it outdoes where they lie
         flagged_files: set[tuple[str, str]] = set()
         for tree in trees:
             root = tree.root
             candidates = [item for item in find_candidates(tree.directories.values()) if root.takes(item.name, item.entry)]
             for candidate in candidates:
-                if tree.events is not None and flagged | flagged_files:
+                if tree.events is not None and self.scanner.plan.extra:
                     real = (os.path.realpath(candidate.folder), candidate.entry)
                     if identity_of(candidate.folder) in flagged or real in flagged_files:
                         continue
@@ -198,9 +198,9 @@ class _Scan:
 
     def _open(self, root: Root, candidate: Candidate) -> _Opened:
         """What is known of a candidate: from memory where its files are the same, else by opening it."""
-        key = (candidate.folder, candidate.name, candidate.entry)
-        self.seen.add(key)
         shown = root.confinement.show_relative(candidate.id)
+        key = (candidate.folder, candidate.name, candidate.entry, shown)
+        self.seen.add(key)
         signature, entry_state = candidate.state()
         kept = self.scanner.opened.get(key)
         aside = self.set_aside.get(Scanner.set_aside_key(shown, signature))

@@ -99,11 +99,11 @@ class Walk:
             shown = root.confinement.show_relative(relative)
             if is_link and not self._allows(root, path, shown):
                 continue
+            identity = identity_of(path)
+            if identity in visited:
+                continue
+            visited |= {identity} if identity else set()
             try:
-                identity = identity_of(path)
-                if identity in visited:
-                    continue
-                visited.add(identity)
                 directory, inner_directories, inner_links = self._list(path, relative)
             except OSError as error:
                 reason = error.strerror or str(error)
@@ -156,8 +156,12 @@ def is_checkpoint_directory(name: str) -> bool:
     return any(fmt.is_directory and fmt.claims(name) is not None for fmt in FORMATS.values())
 
 
-def identity_of(path: str) -> tuple[int, int]:
-    status = os.stat(path)
+def identity_of(path: str) -> tuple[int, int] | None:
+    """What a directory is, whatever path leads to it; None if it is gone."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
     return status.st_dev, status.st_ino
 
 

@@ -38,7 +38,9 @@ def projector_app(service: Service) -> App:
         if name in _FILES:
             return http_util.Respond(request, _shipped(name), _FILES[name])
         if name not in _ANSWERS:
-            raise NotFoundError("bad_parameter", owner="projector", name="route", needed=f"one of {', '.join(_ANSWERS)}", got=name)
+            raise NotFoundError(
+                "bad_parameter", owner="projector", name="route", needed=f"one of {', '.join(_ANSWERS)}", got=name
+            )
         return _ANSWERS[name](request, service, chosen)
 
     return projector
@@ -93,7 +95,13 @@ def _about(request: wrappers.Request, service: Service, chosen: dict[str, str]) 
         n_columns, share = points.shape[1], info["total_share"]
     _shipped("projector_binary.js")
     n_shown = min(n_rows, MAX_ROWS)
-    about = {"values": chosen["values"], "n_rows": n_shown, "n_columns": n_columns, "share": share, "bytes": n_shown * n_columns * 4}
+    about = {
+        "values": chosen["values"],
+        "n_rows": n_shown,
+        "n_columns": n_columns,
+        "share": share,
+        "bytes": n_shown * n_columns * 4,
+    }
     return json_response(request, about | {"available": True, "error": None})
 
 
@@ -124,7 +132,9 @@ def _tensor(request: wrappers.Request, service: Service, chosen: dict[str, str])
         n_bytes = n_rows * matrix["shape"][1] * 4
         if n_bytes > MAX_MATRIX_BYTES:
             size, limit = f"{n_bytes >> 20} MB", f"{MAX_MATRIX_BYTES >> 20} MB"
-            raise MatrixError("matrix_too_large", matrix=chosen["matrix"], size=size, what="the projector's full matrix", limit=limit)
+            raise MatrixError(
+                "matrix_too_large", matrix=chosen["matrix"], size=size, what="the projector's full matrix", limit=limit
+            )
         body = _wait_for(service.tensor(**_names(chosen), stop=n_rows, wait_seconds=WAIT_SECONDS))
     return http_util.Respond(request, body, "application/octet-stream")
 

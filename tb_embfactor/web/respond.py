@@ -23,10 +23,7 @@ def reply(request: wrappers.Request, answer: dict[str, Any] | bytes | Pending, i
     """An answer of the service as a response: arrays as they are, JSON, or 202 while it is being computed."""
     if isinstance(answer, Pending):
         return json_response(request, answer.to_json(), 202)
-    if isinstance(answer, bytes):
-        response = http_util.Respond(request, answer, ARRAYS)
-    else:
-        response = json_response(request, answer)
+    response = http_util.Respond(request, answer, ARRAYS) if isinstance(answer, bytes) else json_response(request, answer)
     if immutable:
         response.headers["Cache-Control"] = f"private, max-age={IMMUTABLE_SECONDS}, immutable"
     return response

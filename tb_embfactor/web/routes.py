@@ -63,7 +63,9 @@ def make_apps(service: Service) -> dict[str, App]:
     def rows(request: wrappers.Request) -> wrappers.Response:
         names = _matrix(request)
         start, stop = (number(request, name, None, 0, 1 << 62) for name in ("start", "stop"))
-        return reply(request, service.rows(**names, start=start, stop=stop, wait_seconds=_wait(request)), _is_current(request, names))
+        return reply(
+            request, service.rows(**names, start=start, stop=stop, wait_seconds=_wait(request)), _is_current(request, names)
+        )
 
     @route()
     def status(request: wrappers.Request) -> wrappers.Response:

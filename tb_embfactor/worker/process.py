@@ -67,7 +67,9 @@ class Worker:
 
     def __init__(self, settings: Settings, stall_seconds: float = STALL_SECONDS) -> None:
         self.settings = settings
-        self.set_aside: dict[str, Message] = {}  # files, each in one state, that a child must not open again, and what to say of them
+        self.set_aside: dict[
+            str, Message
+        ] = {}  # files, each in one state, that a child must not open again, and what to say of them
         self.n_restarts = -1
         self._stall_seconds = stall_seconds
         self._jobs: dict[str, Job] = {}  # by key, in order of submission: queued ones and the current one

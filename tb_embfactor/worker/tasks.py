@@ -37,11 +37,8 @@ class Tasks:
         self._report = report
         self._set_aside = set_aside
         self._cache = cache.Cache(cache.Path(settings.cache_directory) if settings.cache_directory else None)
-        self._scanner = Scanner(
-            settings.logdir or parse_logdir_spec(settings.logdir_spec),
-            settings.allow_roots,
-            parse_checkpoints_flag(settings.checkpoints),
-        )
+        self._settings = settings
+        self._scanner: Scanner | None = None
         self._logdir: Logdir | None = None
         self._spectra: OrderedDict[str, Spectrum] = OrderedDict()
 
@@ -49,6 +46,10 @@ class Tasks:
         """The catalogue of the log directory."""
         self._set_aside = set_aside
         messages = {key: Message.from_json(message) for key, message in set_aside.items()}
+        if self._scanner is None:
+            settings = self._settings
+            entries = settings.logdir or parse_logdir_spec(settings.logdir_spec)
+            self._scanner = Scanner(entries, settings.allow_roots, parse_checkpoints_flag(settings.checkpoints))
         self._logdir = self._scanner.scan(messages, on_open=lambda path: self._report(opening=path))
         return schema.catalogue_json(self._logdir), b""
 
@@ -160,13 +161,10 @@ def _pack(spectrum: Spectrum) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def _unpack(tensors: dict[str, np.ndarray], info: dict[str, Any]) -> Spectrum:
-    parts = {
-        part: Svd(
-            tensors[f"{part}.singular_values"], tensors[f"{part}.error_bound"], tensors[f"{part}.right"], info.pop(part)
-        )
-        for part in ("stored", "centered")
-    }
-    return Spectrum(mean=tensors["mean"], unit_sum=tensors["unit_sum"], **info, **parts)
+    for part in ("stored", "centered"):
+        arrays_of = {name: tensors[f"{part}.{name}"] for name in ("singular_values", "error_bound", "right")}
+        info[part] = Svd(**arrays_of, null_bound=info[part])
+    return Spectrum(mean=tensors["mean"], unit_sum=tensors["unit_sum"], **info)
 
 
 def _n_bytes(spectrum: Spectrum) -> int:

@@ -72,7 +72,9 @@ def test_what_cannot_be_factored() -> None:
 
 def test_transforms() -> None:
     unit = factorize(MATRIX, transform="unit_rows")
-    assert np.allclose(unit.singular_values, np.linalg.svd(MATRIX / np.linalg.norm(MATRIX, axis=1, keepdims=True), compute_uv=False))
+    assert np.allclose(
+        unit.singular_values, np.linalg.svd(MATRIX / np.linalg.norm(MATRIX, axis=1, keepdims=True), compute_uv=False)
+    )
     relu = factorize(MATRIX, transform="relu")
     assert np.allclose(relu.singular_values, np.linalg.svd(np.maximum(MATRIX, 0), compute_uv=False))
     with pytest.raises(UsageError, match="no bias was found"):

@@ -19,7 +19,9 @@ def test_spectral_numbers_follow_their_definitions() -> None:
     eigenvalues = values**2
     numbers = metrics(factorize(MATRIX))
     assert numbers["effective_rank"] == pytest.approx(np.exp(scipy.stats.entropy(values)), rel=1e-9)
-    assert numbers["stable_rank"] == pytest.approx(np.linalg.norm(centered(MATRIX)) ** 2 / np.linalg.norm(centered(MATRIX), 2) ** 2)
+    assert numbers["stable_rank"] == pytest.approx(
+        np.linalg.norm(centered(MATRIX)) ** 2 / np.linalg.norm(centered(MATRIX), 2) ** 2
+    )
     covariance = np.cov(MATRIX.T)
     assert numbers["participation_ratio"] == pytest.approx(np.trace(covariance) ** 2 / np.linalg.norm(covariance) ** 2)
     assert numbers["condition_number"] == pytest.approx(np.linalg.cond(centered(MATRIX)), rel=1e-9)

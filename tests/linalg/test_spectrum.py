@@ -105,7 +105,9 @@ def test_rows_with_nan_or_inf_are_left_out_and_counted(shape: tuple[int, int]) -
     kept = np.delete(matrix, [5, 7, 9], axis=0)
     assert (result.n_rows, result.n_skipped) == (shape[0] - 3, 3)
     assert np.allclose(result.stored.singular_values[: min(kept.shape)], lapack(kept), rtol=1e-9)
-    assert np.allclose(result.centered.singular_values[: min(kept.shape) - 1], lapack(centered(kept))[: min(kept.shape) - 1], rtol=1e-9)
+    assert np.allclose(
+        result.centered.singular_values[: min(kept.shape) - 1], lapack(centered(kept))[: min(kept.shape) - 1], rtol=1e-9
+    )
 
 
 def test_fewer_finite_rows_than_columns_in_a_tall_matrix() -> None:

@@ -1,0 +1,90 @@
+"""What every test may use: where the files to read are, and a cache and a network that are nobody else's."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def demo_logs() -> Path:
+    """The committed demo runs. Read only: a test that changes a run copies it first."""
+    return ROOT / "demo_logs"
+
+
+@pytest.fixture(scope="session")
+def fixtures_dir() -> Path:
+    """Files written by the real frameworks (tests/fixtures/write_*.py, run in an environment of their own)."""
+    named = os.environ.get("EMBFACTOR_FIXTURES")
+    if not named:
+        pytest.fail(
+            "EMBFACTOR_FIXTURES names no directory. 'make test-python' writes the framework's files and sets it.", pytrace=False
+        )
+    path = Path(named).resolve()
+    if not path.is_dir():
+        pytest.fail(f"EMBFACTOR_FIXTURES={named} is not a directory. 'make test-python' writes it.", pytrace=False)
+    return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def private_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """No test reads or writes the user's cache; worker processes inherit this one."""
+    path = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(path))
+        yield path
+
+
+@pytest.fixture
+def tiny() -> Iterator[None]:
+    """The table of formats with the tests' own format in it."""
+    import tiny_format
+
+    from tb_embfactor import formats
+
+    formats.register(tiny_format.FORMAT)
+    yield
+    del formats.FORMATS["tiny"]
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache directory of this test alone, for tests that count what is computed."""
+    path = tmp_path / "cache"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(path))
+    return path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loopback_only() -> Iterator[None]:
+    """A connection to anything but this machine is a failure, whether or not there is a network to reach."""
+    connect = socket.socket.connect
+
+    def connect_here(self: socket.socket, address: Any) -> None:
+        if self.family in (socket.AF_INET, socket.AF_INET6) and not _is_here(address[0]):
+            raise AssertionError(f"a test tried to connect to {address[0]}")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect_here)
+        yield
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

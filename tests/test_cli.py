@@ -1,0 +1,146 @@
+"""The command line: tables, JSON, exports, exit statuses, and what a tired user reads when something is wrong."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_format
+from safetensors.numpy import load_file
+from support import N_COLUMNS, N_ROWS, table, write_run
+
+from tb_embfactor.cli import main
+
+
+@pytest.fixture
+def logs(tmp_path: Path, tiny: None) -> Path:
+    write_run(tmp_path / "logs" / "run")
+    write_run(tmp_path / "logs" / "测试", (5,))
+    return tmp_path / "logs"
+
+
+def test_list(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", str(logs)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 5
+    assert lines[0].split() == ["run", "checkpoint", "step", "matrix", "shape", "dtype", "role", "labels"]
+    assert "60 × 8" in lines[1] and "metadata.tsv (word, count)" in lines[1]
+    # Double-width characters: the columns still stand under each other on a terminal.
+    assert lines[4].startswith("测试  测试/step_5.tiny")
+
+
+def test_list_json(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", str(logs), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert set(document) == {"logdir", "runs", "problems"}
+    checkpoint = document["runs"][0]["checkpoints"][1]
+    assert set(checkpoint) == {"checkpoint", "step", "wall_time", "format", "path", "matrices"}
+    assert set(checkpoint["matrices"][0]) == {"matrix", "shape", "dtype", "role", "labels"}
+    assert checkpoint["matrices"][0]["labels"]["columns"] == ["word", "count"]
+
+
+def test_spectrum(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["spectrum", str(logs), "--run", "run"]) == 0
+    header, line = capsys.readouterr().out.splitlines()
+    assert "effective rank" in header
+    assert "step_20.tiny" in line and "of 8" in line
+    assert main(["spectrum", str(logs), "--checkpoint", "all"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 5
+
+
+def test_spectrum_json(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["spectrum", str(logs), "--run", "run", "--checkpoint", "step:10", "--matrix", "table", "--json"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    assert result["step"] == 10 and result["shape"] == [N_ROWS, N_COLUMNS]
+    assert np.allclose(result["singular_values"], np.linalg.svd(table(10), compute_uv=False), rtol=1e-12)
+    assert sum(result["energy_ratio"]) == pytest.approx(1)
+    assert len(result["error_bound"]) == N_COLUMNS
+    assert result["metrics"]["effective_rank"] > 1
+    assert main(["spectrum", str(logs), "--run", "run", "--center", "--rank", "2", "--json"]) == 0
+    (centered,) = json.loads(capsys.readouterr().out)["results"]
+    spread = table(20) - table(20).mean(axis=0)
+    assert centered["centered"] is True
+    assert np.allclose(centered["singular_values"], np.linalg.svd(spread, compute_uv=False)[:2], rtol=1e-12)
+
+
+@pytest.mark.parametrize("ending", ["safetensors", "npz"])
+def test_export(logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str) -> None:
+    out = tmp_path / f"factors.{ending}"
+    assert main(["export", str(logs / "run" / "step_0.tiny"), "--out", str(out)]) == 0
+    assert "U 60 × 8, S 8, Vt 8 × 8 (float64)" in capsys.readouterr().out
+    factors = load_file(out) if ending == "safetensors" else np.load(out)
+    assert np.allclose(factors["U"] * factors["S"] @ factors["Vt"], table(0))
+
+
+def test_export_asks_for_one_matrix(logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["export", str(logs), "--out", str(tmp_path / "x.npz")]) == 2
+    assert "--matrix must be given so that one matrix is chosen" in capsys.readouterr().err
+    assert not (tmp_path / "x.npz").exists()
+
+
+def test_what_can_be_read_is_printed_and_the_rest_is_said(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (logs / "run" / "broken.tiny").write_bytes(b"abc")
+    assert main(["list", str(logs)]) == 1
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 5
+    assert err.splitlines() == [
+        "tb-embfactor: run/broken.tiny ends at byte 3, but 12 bytes are needed (reading past its end). "
+        "It is incomplete or still being written; it is tried again when it changes."
+    ]
+
+
+def test_a_matrix_that_cannot_be_factored_does_not_hide_the_others(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny_format.write(logs / "run" / "nan.tiny", np.full((4, 3), np.nan), 99)
+    assert main(["spectrum", str(logs), "--checkpoint", "all", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)["results"]) == 4
+    assert "All 4 rows of table hold NaN or Inf" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["spectrum", "{logs}", "--run", "nope"], 1, "There is no run 'nope'. The runs are: run, 测试."),
+        (["spectrum", "{logs}", "--matrix", "nope"], 1, "has no matrix 'nope'. Its matrices are: table."),
+        (["spectrum", "{logs}", "--checkpoint", "step:7"], 1, "no checkpoint 'step:7'"),
+        (["spectrum", "{logs}", "--transform", "log"], 2, "transform must be a list of bias, relu, unit_rows"),
+        (["spectrum", "{logs}", "--rank", "99"], 2, "rank must be from 1 to 8; got 99"),
+        (["list", "{logs}/nowhere"], 1, "nowhere"),
+        (["list", "{logs}/../empty"], 1, "No checkpoint was found under"),
+        (["list", "{logs}/run/metadata.tsv"], 1, "neither a checkpoint nor a log directory"),
+        (["export", "{logs}/run/step_0.tiny", "--out", "{logs}/x.csv"], 2, "ending in .safetensors or .npz"),
+    ],
+)
+def test_errors_are_one_line(
+    logs: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], status: int, said: str
+) -> None:
+    (logs.parent / "empty").mkdir()
+    assert main([argument.format(logs=logs) for argument in arguments]) == status
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert said in err.splitlines()[-1]
+    assert err.splitlines()[-1].startswith("tb-embfactor: ")
+
+
+def test_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in ([], ["nonsense"], ["list"]):
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 2
+
+
+def test_control_characters_do_not_reach_the_terminal(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_run(logs / "evil\x1b[31m", (1,))
+    main(["list", str(logs)])
+    assert "\x1b" not in capsys.readouterr().out
+
+
+def test_as_a_module_and_into_a_closed_pipe(demo_logs: Path) -> None:
+    command = f"{sys.executable} -m tb_embfactor list {demo_logs}"
+    process = subprocess.run(["bash", "-c", f"set -o pipefail; {command} | head -1"], capture_output=True, text=True, timeout=120)
+    assert process.stdout.startswith("run ")
+    assert process.stderr == ""

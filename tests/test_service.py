@@ -1,0 +1,244 @@
+"""The service: catalogue, answers from cache or worker, and what happens when files come, go, break and change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tiny_format
+from support import N_COLUMNS, N_ROWS, all_spectra, eventually, table, write_run
+
+from tb_embfactor import arrays, formats
+from tb_embfactor.errors import IncompleteError, NotFoundError, WorkerError
+from tb_embfactor.service import Pending, Service
+from tb_embfactor.worker import Settings
+
+RUN, TABLE = "run", "table"
+
+
+@pytest.fixture
+def logs(tmp_path: Path, tiny: None) -> Path:
+    write_run(tmp_path / "logs" / RUN)
+    return tmp_path / "logs"
+
+
+@pytest.fixture
+def open_service(logs: Path, tmp_path: Path) -> Iterator[Callable[..., Service]]:
+    services: list[Service] = []
+
+    def begin(**settings: object) -> Service:
+        settings = {"logdir": str(logs), "cache_directory": str(tmp_path / "cache"), "formats": formats.table()} | settings
+        services.append(Service(Settings(**settings)))  # type: ignore[arg-type]
+        services[-1].start_scan()
+        eventually(lambda: services[-1].catalogue()["state"] == "ready")
+        return services[-1]
+
+    yield begin
+    for service in services:
+        service.close()
+
+
+def rescanned(service: Service, check: Callable[[dict], object]) -> dict:
+    """The catalogue once `check` holds for it; scans as often as that takes."""
+
+    def look() -> dict | None:
+        service.start_scan(0)
+        catalogue = service.catalogue()
+        return catalogue if check(catalogue) else None
+
+    return eventually(look)
+
+
+def ids(catalogue: dict) -> list[str]:
+    return [item["checkpoint"] for run in catalogue["runs"] for item in run["checkpoints"]]
+
+
+def test_the_catalogue(open_service: Callable[..., Service]) -> None:
+    service = open_service()
+    catalogue = service.catalogue()
+    assert ids(catalogue) == ["run/step_0.tiny", "run/step_10.tiny", "run/step_20.tiny"]
+    (signature,) = catalogue["signatures"]
+    assert signature[0]["shape"] == [N_ROWS, N_COLUMNS]
+    assert signature[0]["labels"] == {"source": "run/metadata.tsv", "n_rows": N_ROWS, "columns": ["word", "count"], "offset": 0}
+    assert service.catalogue(since=catalogue["version"]) == {"version": catalogue["version"], "state": "ready", "unchanged": True}
+    assert service.is_active()
+
+
+def test_spectra_of_every_checkpoint(open_service: Callable[..., Service]) -> None:
+    service = open_service()
+    tensors, info = all_spectra(lambda: service.spectra(RUN, TABLE))
+    assert [item["step"] for item in info["checkpoints"]] == [0, 10, 20]
+    for row, step in enumerate((0, 10, 20)):
+        assert np.allclose(tensors["singular_values"][row], np.linalg.svd(table(step), compute_uv=False), rtol=1e-12)
+        spread = table(step) - table(step).mean(axis=0)
+        assert np.allclose(tensors["centered_singular_values"][row], np.linalg.svd(spread, compute_uv=False), rtol=1e-12)
+        assert info["checkpoints"][row]["metrics"]["effective_rank"] > 1
+
+
+def test_points_and_axes_of_another_step(open_service: Callable[..., Service]) -> None:
+    service = open_service()
+    tensors, info = arrays.decode(service.points(RUN, "run/step_0.tiny", TABLE, n_components=3, axes="run/step_20.tiny"))
+    _, _, vt = np.linalg.svd(table(20) - table(20).mean(axis=0))
+    expected = (table(0) - table(0).mean(axis=0)) @ vt[:3].T
+    assert np.allclose(np.abs(tensors["points"]), np.abs(expected), atol=1e-6)
+    assert info["step"] == 0 and info["axes"] == "run/step_20.tiny"
+
+
+def test_an_answer_survives_in_the_cache_and_needs_no_worker(open_service: Callable[..., Service], logs: Path) -> None:
+    first = open_service()
+    before = first.points(RUN, "run/step_0.tiny", TABLE)
+    all_spectra(lambda: first.spectra(RUN, TABLE))
+    first.close()
+    second = open_service()
+    second._worker.close()  # from here on nothing can be computed
+    assert second.points(RUN, "run/step_0.tiny", TABLE) == before
+    assert arrays.decode_info(second.spectra(RUN, TABLE))["n_pending"] == 0
+
+
+def test_a_changed_checkpoint_is_computed_anew(open_service: Callable[..., Service], logs: Path) -> None:
+    service = open_service()
+    fingerprint = service.catalogue()["runs"][0]["checkpoints"][0]["fingerprint"]
+    before = service.points(RUN, "run/step_0.tiny", TABLE)
+    tiny_format.write(logs / RUN / "step_0.tiny", table(77), 0)
+    stale = service.points(RUN, "run/step_0.tiny", TABLE)
+    assert stale == before, "known under the old fingerprint until the next scan"
+    with pytest.raises(IncompleteError, match="changed while it was being read"):
+        service.points(RUN, "run/step_0.tiny", TABLE, method="u")
+    rescanned(service, lambda catalogue: catalogue["runs"][0]["checkpoints"][0]["fingerprint"] != fingerprint)
+    after = arrays.decode(service.points(RUN, "run/step_0.tiny", TABLE, method="u"))[0]["points"]
+    assert np.allclose(np.abs(after), np.abs(np.linalg.svd(table(77), full_matrices=False)[0]), atol=1e-5)
+
+
+def test_checkpoints_that_come_and_go(open_service: Callable[..., Service], logs: Path) -> None:
+    service = open_service()
+    all_spectra(lambda: service.spectra(RUN, TABLE))
+    tiny_format.write(logs / RUN / "step_30.tiny", table(30), 30)
+    rescanned(service, lambda catalogue: len(ids(catalogue)) == 4)
+    (logs / RUN / "step_0.tiny").unlink()
+    catalogue = rescanned(service, lambda catalogue: catalogue["runs"][0]["checkpoints"][0]["gone"])
+    assert [item["gone"] for item in catalogue["runs"][0]["checkpoints"]] == [True, False, False, False]
+    tensors, info = all_spectra(lambda: service.spectra(RUN, TABLE))
+    assert [item["state"] for item in info["checkpoints"]] == ["done"] * 4, "its results stay"
+    assert np.allclose(tensors["singular_values"][0], np.linalg.svd(table(0), compute_uv=False))
+    with pytest.raises(NotFoundError, match="no checkpoint"):
+        service.points(RUN, "run/step_0.tiny", TABLE)
+    tiny_format.write(logs / RUN / "step_40.tiny", table(40), 40)
+    rescanned(service, lambda catalogue: "run/step_40.tiny" in ids(catalogue))
+    (logs / RUN / "step_40.tiny").unlink()
+    rescanned(service, lambda catalogue: "run/step_40.tiny" not in ids(catalogue))  # nothing of it was known
+
+
+def test_a_half_written_file_is_a_problem_until_it_is_whole(open_service: Callable[..., Service], logs: Path) -> None:
+    service = open_service()
+    tiny_format.write(logs / RUN / "whole.tiny", table(5), 5)
+    body = (logs / RUN / "whole.tiny").read_bytes()
+    (logs / RUN / "whole.tiny").write_bytes(body[:100])
+    catalogue = rescanned(service, lambda catalogue: catalogue["problems"])
+    assert catalogue["problems"][0]["path"] == "run/whole.tiny"
+    assert len(ids(catalogue)) == 3, "the others still show"
+    (logs / RUN / "whole.tiny").write_bytes(body)
+    assert "run/whole.tiny" in ids(rescanned(service, lambda catalogue: not catalogue["problems"]))
+
+
+def test_files_that_crash_their_parser_are_set_aside(open_service: Callable[..., Service], logs: Path) -> None:
+    for name in ("bad1", "bad2"):
+        tiny_format.write(logs / RUN / f"{name}.tiny", np.zeros((666, 1)))
+    service = open_service()
+    catalogue = service.catalogue()
+    assert [(item["path"], item["error"]["code"]) for item in catalogue["problems"]] == [
+        ("run/bad1.tiny", "set_aside"),
+        ("run/bad2.tiny", "set_aside"),
+    ]
+    assert len(ids(catalogue)) == 3
+    n_restarts = service.status()["n_restarts"]
+    service.start_scan(0)
+    eventually(lambda: service._scan_job is None)
+    assert service.status()["n_restarts"] == n_restarts, "not opened again while it stays the same"
+    tiny_format.write(logs / RUN / "bad1.tiny", table(1), 1)
+    assert "run/bad1.tiny" in ids(rescanned(service, lambda catalogue: len(catalogue["problems"]) == 1))
+
+
+def test_numbers_that_kill_the_worker_fail_once_and_the_series_goes_on(open_service: Callable[..., Service], logs: Path) -> None:
+    matrix = table(15)
+    matrix[3, 3] = 668
+    tiny_format.write(logs / RUN / "step_15.tiny", matrix, 15)
+    service = open_service()
+    _, info = all_spectra(lambda: service.spectra(RUN, TABLE))
+    assert [item["state"] for item in info["checkpoints"]] == ["done", "done", "failed", "done"]
+    assert info["checkpoints"][2]["error"]["code"] == "worker_died"
+    n_restarts = service.status()["n_restarts"]
+    service.spectra(RUN, TABLE)
+    assert service.status()["n_restarts"] == n_restarts, "not tried again"
+    with pytest.raises(WorkerError):
+        service.points(RUN, "run/step_15.tiny", TABLE)
+    assert isinstance(service.points(RUN, "run/step_0.tiny", TABLE), bytes)
+
+
+def test_waiting_has_an_end(open_service: Callable[..., Service]) -> None:
+    service = open_service()
+    pending = service.points(RUN, "run/step_0.tiny", TABLE, wait_seconds=0)
+    assert isinstance(pending, Pending)
+    assert pending.to_json()["pending"]["task"]["text"] == "Projecting table of run/step_0.tiny"
+    assert isinstance(service.points(RUN, "run/step_0.tiny", TABLE), bytes)
+
+
+def test_labels_follow_the_file(open_service: Callable[..., Service], logs: Path) -> None:
+    service = open_service()
+    labels = service.labels(RUN, "run/step_0.tiny", TABLE)
+    assert [(column["name"], column["kind"]) for column in labels["columns"]] == [("word", "text"), ("count", "number")]
+    assert labels["columns"][1]["values"] == list(range(N_ROWS))
+    (logs / RUN / "metadata.tsv").write_text("\n".join(f"w{index}" for index in range(10)))
+    version = service.catalogue()["version"]
+    rescanned(service, lambda catalogue: catalogue["version"] != version)
+    labels = service.labels(RUN, "run/step_0.tiny", TABLE)
+    assert labels["columns"][0]["values"] == [f"w{index}" for index in range(10)] + [None] * (N_ROWS - 10)
+    assert labels["notes"][0]["code"] == "labels_short"
+
+
+def test_rows(open_service: Callable[..., Service]) -> None:
+    body = open_service().rows(RUN, "run/step_10.tiny", TABLE, 5, 9)
+    assert np.array_equal(arrays.decode(body)[0]["rows"], table(10)[5:9].astype(np.float32))
+
+
+def test_names_that_are_not_there(open_service: Callable[..., Service]) -> None:
+    service = open_service()
+    with pytest.raises(NotFoundError, match=r"no run 'x'. The runs are: run"):
+        service.spectra("x", TABLE)
+    with pytest.raises(NotFoundError, match=r"no matrix 'x'. Its matrices are: table"):
+        service.spectra(RUN, "x")
+    with pytest.raises(NotFoundError, match=r"Its checkpoints are: run/step_0.tiny, run/step_10.tiny"):
+        service.points(RUN, "x", TABLE)
+    with pytest.raises(NotFoundError, match="no checkpoint 'x'"):
+        service.points(RUN, "run/step_0.tiny", TABLE, axes="x")
+
+
+def test_an_empty_log_directory_says_where_to_look(open_service: Callable[..., Service], tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    service = open_service(logdir=str(tmp_path / "empty"))
+    catalogue = service.catalogue()
+    assert catalogue["scanned"]["n_checkpoints"] == 0
+    assert "--embfactor_checkpoints" in catalogue["hints"][-1]["text"]
+    assert not service.is_active()
+
+
+def test_a_missing_log_directory_is_one_sentence(open_service: Callable[..., Service], tmp_path: Path) -> None:
+    catalogue = open_service(logdir=str(tmp_path / "nowhere")).catalogue()
+    assert catalogue["error"]["code"] == "logdir_missing"
+
+
+def test_a_flag_that_cannot_be_understood_is_one_sentence(open_service: Callable[..., Service]) -> None:
+    service = open_service(checkpoints=("no-equals-sign",))
+    assert service.catalogue()["error"]["code"] == "checkpoints_flag"
+
+
+def test_without_a_cache_directory_everything_still_works(open_service: Callable[..., Service]) -> None:
+    service = open_service(cache_directory=None)
+    assert isinstance(service.points(RUN, "run/step_0.tiny", TABLE), bytes)
+
+
+def test_two_log_directories_by_name(open_service: Callable[..., Service], logs: Path, tmp_path: Path) -> None:
+    write_run(tmp_path / "other", (1,))
+    service = open_service(logdir="", logdir_spec=f"a:{logs},b:{tmp_path / 'other'}")
+    assert [run["run"] for run in service.catalogue()["runs"]] == ["a/run", "b/."], "as TensorBoard names them"
