@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from tb_embfactor.analysis.factorization import Factorization
     from tb_embfactor.logdir import Checkpoint, Logdir, Matrix
+
+
+_SIGNATURES: WeakKeyDictionary[Checkpoint, tuple[list[dict[str, Any]], str]] = WeakKeyDictionary()
 
 
 def matrix_json(matrix: Matrix) -> dict[str, Any]:
@@ -40,8 +44,7 @@ def catalogue_json(logdir: Logdir) -> dict[str, Any]:
     for run in logdir.runs:
         checkpoints = []
         for checkpoint in run.checkpoints:
-            matrices = [matrix_json(matrix) for matrix in checkpoint.matrices]
-            text = json.dumps(matrices, sort_keys=True)
+            matrices, text = _signature(checkpoint)
             if text not in signatures:
                 signatures[text] = len(lists)
                 lists.append(matrices)
@@ -64,6 +67,14 @@ def catalogue_json(logdir: Logdir) -> dict[str, Any]:
         "problems": [problem.to_json() for problem in logdir.problems],
         "hints": [hint.to_json() for hint in logdir.hints],
     }
+
+
+def _signature(checkpoint: Checkpoint) -> tuple[list[dict[str, Any]], str]:
+    """The matrices as data and as text; made once, for an unchanged checkpoint is the same object in the next scan."""
+    if checkpoint not in _SIGNATURES:
+        matrices = [matrix_json(matrix) for matrix in checkpoint.matrices]
+        _SIGNATURES[checkpoint] = matrices, json.dumps(matrices, sort_keys=True)
+    return _SIGNATURES[checkpoint]
 
 
 def list_json(logdir: Logdir) -> dict[str, Any]:

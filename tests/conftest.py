@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
+collect_ignore = ["fixtures", "e2e"]  # programs, which need what is not installed here
+
 
 @pytest.fixture(scope="session")
 def repository() -> Path:

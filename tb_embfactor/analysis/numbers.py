@@ -127,7 +127,7 @@ for _percent in (90, 95, 99):
 @_register(
     "mean_cosine",
     "mean cosine",
-    "The cosine between two different rows, on average over all pairs: near 0 when directions spread, near 1 when all point one way.",
+    "The cosine between two different rows, over all pairs: near 0 when directions spread, near 1 when all point one way.",
     "(‖Σ x/‖x‖‖² − n)/(n(n−1)) over the rows that are not zero, not centred",
     "Ethayarajh 2019 (there of sampled pairs; here of all, exactly)",
     first=True,

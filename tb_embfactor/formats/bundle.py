@@ -73,7 +73,7 @@ class Bundle:
         """Open the data files; fail if none is there or one is cut off, as opposed to a single entry being wrong."""
         n_bytes_needed = dict.fromkeys((entry.shard_id for entry in self._entries.values() if not entry.slices), 0)
         for entry in self._entries.values():
-            if _size(entry) == entry.size and not entry.slices:
+            if _size(entry) in (None, entry.size) and entry.size > 0 and not entry.slices:
                 n_bytes_needed[entry.shard_id] += entry.size
         missing: ReadError | None = None
         for number, needed in sorted(n_bytes_needed.items()):
@@ -194,7 +194,7 @@ class Bundle:
 
 
 def _size(entry: Any) -> int | None:
-    """How many bytes an entry of numbers should have."""
+    """How many bytes an entry should have; None where it does not hold numbers."""
     dtype = _DTYPES.get(entry.dtype)
     return math.prod(dimension.size for dimension in entry.shape.dim) * np.dtype(dtype).itemsize if dtype else None
 

@@ -82,7 +82,7 @@ class BundleReader(StoredTensors):
             try:
                 tensor = self._bundle.tensor(variable.key)
             except UnsupportedError as skip:
-                skipped.append(skip.message)
+                skipped.append(Message("tensor_skipped", {**skip.message.params, "tensor": variable.name}))
                 continue
             # Keras' export lists a variable on two shelves, each with a copy of its numbers. Within a shelf all differ.
             shelves = shelves_with[variable.full_name, tensor.shape, tensor.dtype, self._bundle.checksum(variable.key)]

@@ -14,7 +14,7 @@ Progress = Callable[[float], None]  # share done of the work, 0..1
 
 
 class RowBlocks(Protocol):
-    """`n_rows` × `n_columns` numbers; each `iter()` starts a new pass of (b, n_columns) float32 or float64 arrays in row order."""
+    """`n_rows` × `n_columns` numbers; each `iter()` starts a new pass of (b, n_columns) float32 or float64 in row order."""
 
     n_rows: int
     n_columns: int

@@ -88,6 +88,7 @@ class Scanner:
         self,
         set_aside: Mapping[str, Message] | None = None,
         on_open: Callable[[str], None] | None = None,
+        on_opened: Callable[[], None] | None = None,
         previous: Logdir | None = None,
     ) -> Logdir:
         """Look at everything once. Never fails as a whole: what cannot be used is among the problems.
@@ -95,7 +96,7 @@ class Scanner:
         Parameters
         ----------
         set_aside : by `set_aside_key`, what to say of a file instead of opening it.
-        on_open : called with the `set_aside_key` of each checkpoint just before it is opened.
+        on_open : called with the `set_aside_key` of each checkpoint just before it is opened; on_opened : just after.
         previous : a Logdir of an earlier Scanner; its headers serve where the files are the same.
         """
         for run in previous.runs if previous is not None else ():
@@ -104,7 +105,7 @@ class Scanner:
                 key = (location.folder, location.name, location.entry or location.name, checkpoint.path)
                 opened = _Opened(checkpoint.signature, checkpoint.entry_state, location, checkpoint.header)
                 self.opened.setdefault(key, opened)
-        scan = _Scan(self, set_aside or {}, on_open or (lambda key: None))
+        scan = _Scan(self, set_aside or {}, on_open or (lambda key: None), on_opened or (lambda: None))
         logdir = scan.run()
         gone = [key for key in self.opened if key not in scan.seen]
         READERS.discard((key[0], key[1]) for key in [*gone, *scan.changed])
@@ -125,8 +126,14 @@ class _Tree:
 class _Scan:
     """One scan: what it has seen, and the runs as they fill."""
 
-    def __init__(self, scanner: Scanner, set_aside: Mapping[str, Message], on_open: Callable[[str], None]) -> None:
-        self.scanner, self.set_aside, self.on_open = scanner, set_aside, on_open
+    def __init__(
+        self,
+        scanner: Scanner,
+        set_aside: Mapping[str, Message],
+        on_open: Callable[[str], None],
+        on_opened: Callable[[], None],
+    ) -> None:
+        self.scanner, self.set_aside, self.on_open, self.on_opened = scanner, set_aside, on_open, on_opened
         self.walk = Walk(scanner.entry_limit)
         self.seen: set[_Key] = set()
         self.changed: list[_Key] = []
@@ -215,6 +222,7 @@ class _Scan:
             self.changed.append(key)
         self.on_open(Scanner.set_aside_key(shown, signature))
         opened = _read(root, candidate, shown, signature, entry_state)
+        self.on_opened()
         self.scanner.opened[key] = opened
         return opened
 

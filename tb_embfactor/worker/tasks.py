@@ -23,6 +23,7 @@ Answer = tuple[dict[str, Any], bytes]
 Report = Callable[..., None]
 ROWS_BYTES = 4 << 20  # what one `rows` answer may hold
 _KEPT_SPECTRA_BYTES = 256 << 20
+_LISTING_SECONDS = 600  # listing directories and surveying label files is silent, and slow on a network file system
 
 
 class Tasks:
@@ -50,7 +51,11 @@ class Tasks:
             settings = self._settings
             entries = settings.logdir or parse_logdir_spec(settings.logdir_spec)
             self._scanner = Scanner(entries, settings.allow_roots, parse_checkpoints_flag(settings.checkpoints))
-        self._logdir = self._scanner.scan(messages, on_open=lambda path: self._report(opening=path))
+        listing: dict[str, Any] = {"opening": None, "allow_seconds": _LISTING_SECONDS}
+        self._report(**listing)
+        self._logdir = self._scanner.scan(
+            messages, on_open=lambda key: self._report(opening=key), on_opened=lambda: self._report(**listing)
+        )
         return schema.catalogue_json(self._logdir), b""
 
     def do_spectrum(self, run: str, checkpoint: str, matrix: str, transform: str, key: str) -> Answer:

@@ -1,0 +1,189 @@
+/** The only place that fetches. Every call may be aborted; a reply of 202 is asked for again until the answer is there. */
+import { type ArrayReply, DecodeError, decodeArrays } from "./decode";
+import type {
+  Catalogue,
+  CatalogueUnchanged,
+  Labels,
+  MetricEntry,
+  Pending,
+  PointsInfo,
+  ProjectorAbout,
+  Sentence,
+  SpectraInfo,
+  Status,
+} from "./types";
+
+export type Query = Record<string, string | number | undefined>;
+
+export interface Asking {
+  signal?: AbortSignal;
+  /** Called with each 202 reply. */
+  onPending?: (pending: Pending) => void;
+}
+
+export interface MatrixName {
+  run: string;
+  checkpoint: string;
+  matrix: string;
+  fingerprint: string;
+}
+
+export interface PointsQuery extends MatrixName {
+  method: string;
+  nComponents: number;
+  axes?: { checkpoint: string; fingerprint: string };
+}
+
+/** Seconds that the server may hold a request: short at first, so that progress is soon visible. */
+const FIRST_WAIT_SECONDS = 1;
+const NEXT_WAIT_SECONDS = 5;
+const PAUSE_MS = 250;
+
+export class ApiError extends Error {
+  constructor(
+    readonly sentence: Sentence,
+    readonly status: number,
+  ) {
+    super(sentence.text);
+  }
+}
+
+export function isAbort(error: unknown): boolean {
+  return error instanceof DOMException && error.name === "AbortError";
+}
+
+/** A sentence of our own: its text is looked up by its code. */
+export function ownSentence(code: string, params: Record<string, unknown> = {}): Sentence {
+  return { code, params, text: "" };
+}
+
+async function errorOf(reply: Response): Promise<ApiError> {
+  try {
+    const body = (await reply.json()) as { error?: Sentence };
+    if (typeof body.error?.text === "string") return new ApiError(body.error, reply.status);
+  } catch (error) {
+    if (isAbort(error)) throw error;
+  }
+  return new ApiError(ownSentence("client_status", { status: reply.status }), reply.status);
+}
+
+function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(new DOMException("aborted", "AbortError"));
+    };
+    const timer = setTimeout(() => {
+      signal?.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    signal?.addEventListener("abort", stop, { once: true });
+    if (signal?.aborted) stop();
+  });
+}
+
+export class Api {
+  constructor(private readonly base: URL) {}
+
+  url(route: string, query: Query = {}): URL {
+    const url = new URL(route, this.base);
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) url.searchParams.set(name, String(value));
+    }
+    return url;
+  }
+
+  private async ask(url: URL, init: RequestInit): Promise<Response> {
+    let reply: Response;
+    try {
+      reply = await fetch(url, init);
+    } catch (error) {
+      if (isAbort(error)) throw error;
+      throw new ApiError(ownSentence("client_network"), 0);
+    }
+    if (!reply.ok) throw await errorOf(reply);
+    return reply;
+  }
+
+  private async getReady(route: string, query: Query, asking: Asking = {}): Promise<Response> {
+    for (let wait = FIRST_WAIT_SECONDS; ; wait = NEXT_WAIT_SECONDS) {
+      const reply = await this.ask(this.url(route, { ...query, wait }), { signal: asking.signal });
+      if (reply.status !== 202) return reply;
+      const body = (await reply.json()) as { pending: Pending };
+      asking.onPending?.(body.pending);
+      await pause(PAUSE_MS, asking.signal);
+    }
+  }
+
+  private async getJson<Body>(route: string, query: Query = {}, asking: Asking = {}): Promise<Body> {
+    const reply = await this.getReady(route, query, asking);
+    try {
+      return (await reply.json()) as Body;
+    } catch (error) {
+      if (isAbort(error)) throw error;
+      throw new ApiError(ownSentence("client_reply", { route, reason: String(error) }), reply.status);
+    }
+  }
+
+  private async getArrays<Info>(route: string, query: Query, asking: Asking = {}): Promise<ArrayReply<Info>> {
+    const reply = await this.getReady(route, query, asking);
+    try {
+      return decodeArrays<Info>(await reply.arrayBuffer());
+    } catch (error) {
+      if (isAbort(error)) throw error;
+      const reason = error instanceof DecodeError ? error.message : String(error);
+      throw new ApiError(ownSentence("client_reply", { route, reason }), reply.status);
+    }
+  }
+
+  catalogue(since: string | undefined, asking?: Asking): Promise<Catalogue | CatalogueUnchanged> {
+    return this.getJson("catalogue", { since }, asking);
+  }
+
+  async metrics(asking?: Asking): Promise<MetricEntry[]> {
+    return (await this.getJson<{ metrics: MetricEntry[] }>("metrics", {}, asking)).metrics;
+  }
+
+  spectra(query: { run: string; matrix: string; first?: string }, asking?: Asking): Promise<ArrayReply<SpectraInfo>> {
+    return this.getArrays("spectra", query, asking);
+  }
+
+  points(query: PointsQuery, asking?: Asking): Promise<ArrayReply<PointsInfo>> {
+    const { nComponents, fingerprint, axes, ...rest } = query;
+    return this.getArrays(
+      "points",
+      // The reply depends on both checkpoints, so both fingerprints stand in the address that the browser caches.
+      { ...rest, n_components: nComponents, axes: axes?.checkpoint, v: fingerprint, axes_v: axes?.fingerprint },
+      asking,
+    );
+  }
+
+  labels({ fingerprint, ...name }: MatrixName, asking?: Asking): Promise<Labels> {
+    return this.getJson("labels", { ...name, v: fingerprint }, asking);
+  }
+
+  status(asking?: Asking): Promise<Status> {
+    return this.getJson("status", {}, asking);
+  }
+
+  async cancel(job: string): Promise<void> {
+    await this.ask(this.url("cancel", { job }), { method: "POST" });
+  }
+
+  /** The address of a file of the standard projector that shows one matrix. */
+  projectorUrl(selection: string, file: string): URL {
+    return this.url(`projector/${selection}/${file}`);
+  }
+
+  projectorAbout(selection: string, asking?: Asking): Promise<ProjectorAbout> {
+    return this.getJson(`projector/${selection}/about`, {}, asking);
+  }
+}
+
+/** SELECTION of `projector/SELECTION/…`: base64url of UTF-8 JSON, without padding. */
+export function projectorSelection(matrix: MatrixName, values: "scores" | "matrix"): string {
+  const json = JSON.stringify({ run: matrix.run, checkpoint: matrix.checkpoint, matrix: matrix.matrix, values });
+  const bytes = new TextEncoder().encode(json);
+  const binary = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  return btoa(binary).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
+}

@@ -1,0 +1,150 @@
+/** The JSON documents of docs/http-api.md. */
+
+export interface Sentence {
+  code: string;
+  params: Record<string, unknown>;
+  text: string;
+}
+
+export interface LabelSource {
+  source: string;
+  n_rows: number;
+  columns: string[];
+  offset: number;
+}
+
+export type Role = "embedding" | "kernel" | "other";
+
+export interface MatrixEntry {
+  matrix: string;
+  shape: [number, number];
+  dtype: string;
+  role: Role;
+  layer: string | null;
+  has_bias: boolean;
+  labels: LabelSource | null;
+}
+
+export interface CheckpointEntry {
+  checkpoint: string;
+  step: number | null;
+  wall_time: number;
+  format: string;
+  path: string;
+  signature: number;
+  fingerprint: string;
+  gone: boolean;
+  skipped: Sentence[];
+}
+
+export interface RunEntry {
+  run: string;
+  checkpoints: CheckpointEntry[];
+}
+
+export interface Problem {
+  path: string;
+  error: Sentence;
+}
+
+export interface Catalogue {
+  version: string;
+  state: "scanning" | "ready";
+  logdir: string;
+  error: Sentence | null;
+  scanned: { n_runs: number; n_directories: number; n_files: number; n_checkpoints: number };
+  signatures: MatrixEntry[][];
+  runs: RunEntry[];
+  problems: Problem[];
+  hints: Sentence[];
+}
+
+export interface CatalogueUnchanged {
+  version: string;
+  state: "scanning" | "ready";
+  unchanged: true;
+}
+
+export type MetricValue = number | boolean | number[] | null;
+
+export interface SpectraCheckpoint {
+  checkpoint: string;
+  step: number | null;
+  state: "done" | "pending" | "failed";
+  error: Sentence | null;
+  rows_used: number | null;
+  rows_skipped: number | null;
+  passes: number | null;
+  metrics: Record<string, MetricValue> | null;
+}
+
+export interface SpectraInfo {
+  run: string;
+  matrix: string;
+  transform: string | null;
+  shape: [number, number];
+  n_pending: number;
+  checkpoints: SpectraCheckpoint[];
+}
+
+export interface MetricEntry {
+  key: string;
+  name: string;
+  description: string;
+  formula: string;
+  source: string;
+  first: boolean;
+}
+
+export interface PointsInfo {
+  run: string;
+  checkpoint: string;
+  step: number | null;
+  matrix: string;
+  method: string;
+  axes: string | null;
+  points_are: "rows" | "columns";
+  rows_used: number;
+  rows_skipped: number;
+  centered: boolean;
+  total_share: number | null;
+  notes: Sentence[];
+}
+
+export interface LabelColumn {
+  name: string;
+  kind: "text" | "number" | "category";
+  values: (string | number | null)[];
+}
+
+export interface Labels {
+  source?: string;
+  n_rows?: number;
+  offset?: number;
+  columns: LabelColumn[];
+  notes?: Sentence[];
+}
+
+export interface Pending {
+  job: string | null;
+  task: Sentence | null;
+  progress: number | null;
+  queued_before: number;
+}
+
+export interface Status {
+  state: "idle" | "busy" | "stopped";
+  current: { job: string; task: Sentence; progress: number | null; elapsed_seconds: number } | null;
+  n_queued: number;
+  n_restarts: number;
+}
+
+export interface ProjectorAbout {
+  values: "scores" | "matrix";
+  n_rows: number;
+  n_columns: number;
+  share: number | null;
+  bytes: number;
+  available: boolean;
+  error: Sentence | null;
+}

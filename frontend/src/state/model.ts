@@ -1,0 +1,99 @@
+/** What the points panel shows, derived from the store: names, colours, hits, axes. */
+import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { floats } from "../data/decode";
+import type { LabelColumn } from "../data/types";
+import type { Theme } from "../host/theme";
+import { type Colouring, colourPoints, type Rgb } from "../points/palette";
+import { pickComponents } from "../points/positions";
+import { findTokens, foldAll, type Hits, NO_HITS } from "../points/search";
+import { type Spectra, spectraOf, type SpectrumLine } from "../plots/series";
+import { AUTO_COLOUR, NO_COLOUR } from "./spec";
+import type { PointsAre } from "./selection";
+import type { PointsReply, Store } from "./store";
+
+const MAX_HITS = 2000;
+const PLAIN: Record<Theme, Rgb> = { light: [66, 110, 170], dark: [129, 172, 224] };
+
+export interface PointsScene {
+  reply: PointsReply;
+  /** Positions move to the next ones while this stays the same. */
+  seriesKey: string;
+  key: string;
+  positions: Float32Array;
+  dims: 2 | 3;
+  n: number;
+  pointsAre: PointsAre;
+}
+
+export class Model {
+  readonly query: Signal<string> = signal("");
+  readonly scene: ReadonlySignal<PointsScene | null>;
+  readonly pointsAre: ReadonlySignal<PointsAre>;
+  /** The column that names the points; null where rows have numbers only. */
+  readonly nameColumn: ReadonlySignal<LabelColumn | null>;
+  readonly colourColumn: ReadonlySignal<LabelColumn | null>;
+  readonly colouring: ReadonlySignal<Colouring>;
+  readonly hits: ReadonlySignal<Hits>;
+  readonly spectra: ReadonlySignal<Spectra | null>;
+  readonly line: ReadonlySignal<SpectrumLine | null>;
+  private readonly folded: ReadonlySignal<string[] | null>;
+
+  constructor(
+    private readonly store: Store,
+    theme: ReadonlySignal<Theme>,
+  ) {
+    this.scene = computed(() => this.sceneNow());
+    this.pointsAre = computed(() => this.scene.value?.pointsAre ?? "rows");
+    const columns = computed(() => store.labels.state.value.value?.columns ?? []);
+    this.nameColumn = computed(() => columns.value[0] ?? null);
+    this.colourColumn = computed(() => {
+      if (this.pointsAre.value === "columns") return null;
+      const wanted = store.spec.value.colour;
+      if (wanted === NO_COLOUR) return null;
+      if (wanted !== AUTO_COLOUR) return columns.value.find((column) => column.name === wanted) ?? null;
+      return columns.value.slice(1).find((column) => column.kind !== "text") ?? null;
+    });
+    const n = computed(() => this.scene.value?.n ?? 0);
+    this.colouring = computed(() => colourPoints(this.colourColumn.value, n.value, theme.value, PLAIN[theme.value]));
+    this.folded = computed(() => (this.nameColumn.value ? foldAll(this.nameColumn.value.values) : null));
+    this.hits = computed(() =>
+      this.query.value.trim() === "" ? NO_HITS : findTokens(this.query.value, this.foldedNames(), n.value, MAX_HITS),
+    );
+    this.spectra = computed(() => {
+      const { value } = store.spectra.state.value;
+      return value && spectraOf(value, store.spec.value.centered);
+    });
+    this.line = computed(() => {
+      const now = store.name.value?.checkpoint;
+      return this.spectra.value?.lines.find((line) => line.checkpoint === now) ?? null;
+    });
+  }
+
+  private foldedNames(): string[] | null {
+    return this.pointsAre.value === "rows" ? this.folded.value : null;
+  }
+
+  /** The label of a row, or null where it has none. */
+  labelOf(index: number): string | null {
+    if (this.pointsAre.value !== "rows") return null;
+    const value = this.nameColumn.value?.values[index];
+    return value === null || value === undefined || value === "" ? null : String(value);
+  }
+
+  private sceneNow(): PointsScene | null {
+    const { value, valueKey } = this.store.points.state.value;
+    if (!value || !valueKey) return null;
+    const { dims, components, axes } = this.store.spec.value;
+    const { shape } = value.arrays.points;
+    const { run, matrix, method } = value.info;
+    return {
+      reply: value,
+      seriesKey: JSON.stringify([run, matrix, method, dims, method === "pca" ? axes : "", components]),
+      key: `${valueKey} ${dims} ${components}`,
+      positions: pickComponents(floats(value, "points"), shape, components, dims),
+      dims,
+      n: shape[0],
+      pointsAre: value.info.points_are,
+    };
+  }
+}

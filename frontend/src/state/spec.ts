@@ -1,0 +1,54 @@
+/** What a link restores. Everything else on the screen is recomputed from it. */
+
+export const METHODS = ["pca", "u", "v", "pca_of_u"] as const;
+export type Method = (typeof METHODS)[number];
+
+export const VIEWS = ["auto", "split", "factors", "projector"] as const;
+export type View = (typeof VIEWS)[number];
+
+export const SCALES = ["linear", "log"] as const;
+export const PROJECTOR_VALUES = ["scores", "matrix"] as const;
+export type ProjectorValues = (typeof PROJECTOR_VALUES)[number];
+
+/** `axes`: every step on its own axes. */
+export const OWN_AXES = "@own";
+/** `colour`: the first column of numbers or categories that is not the name itself. */
+export const AUTO_COLOUR = "";
+export const NO_COLOUR = "@none";
+
+export const MAX_COMPONENTS = 16;
+export const MAX_TEXT = 1024;
+
+export interface Spec {
+  run: string;
+  matrix: string;
+  /** Checkpoint id; "" follows the latest one. */
+  checkpoint: string;
+  view: View;
+  method: Method;
+  dims: 2 | 3;
+  /** Checkpoint id whose axes are used, OWN_AXES, or "" before it is settled. */
+  axes: string;
+  /** Components shown on x, y and z, from 0. */
+  components: [number, number, number];
+  centered: boolean;
+  indexScale: (typeof SCALES)[number];
+  /** Label column, AUTO_COLOUR or NO_COLOUR. */
+  colour: string;
+  projectorValues: ProjectorValues;
+}
+
+export const DEFAULT_SPEC: Readonly<Spec> = {
+  run: "",
+  matrix: "",
+  checkpoint: "",
+  view: "auto",
+  method: "pca",
+  dims: 2,
+  axes: "",
+  components: [0, 1, 2],
+  centered: true,
+  indexScale: "linear",
+  colour: AUTO_COLOUR,
+  projectorValues: "scores",
+};

@@ -1,0 +1,226 @@
+/** The signals of one tab: spec -> what it names -> what is fetched for it. Renderers and panels read them. */
+import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import type { Api, MatrixName } from "../data/api";
+import { ByteCache } from "../data/cache";
+import type { ArrayReply } from "../data/decode";
+import type { Catalogue, Labels, MetricEntry, PointsInfo, Sentence, SpectraInfo } from "../data/types";
+import { type Current, findCurrent, settle } from "./current";
+import { type Poll, poll } from "./poll";
+import { type Resource, resource, sentenceOf, type Wanted } from "./resource";
+import { SelectionStore } from "./selection";
+import { MAX_COMPONENTS, OWN_AXES, type Spec } from "./spec";
+
+const CACHE_BYTES = 192 * 1024 * 1024;
+const CATALOGUE_MS = 5000;
+const SCANNING_MS = 800;
+const SPECTRA_MS = 1200;
+/** Components fetched at first; fewer where each costs much. */
+const COMPONENTS = { few: 4, many: 8, aboveRows: 200_000 };
+
+export interface SpecLink {
+  read: () => Spec;
+  write: (spec: Spec, how: "push" | "replace") => void;
+  /** Called when the address changed from outside (back, forward, a pasted link). */
+  listen: (changed: () => void) => void;
+}
+
+export type PointsReply = ArrayReply<PointsInfo>;
+export type SpectraReply = ArrayReply<SpectraInfo>;
+
+export class Store {
+  readonly spec: Signal<Spec>;
+  readonly catalogue: Signal<Catalogue | null> = signal(null);
+  readonly catalogueError: Signal<Sentence | null> = signal(null);
+  readonly current: ReadonlySignal<Current | null>;
+  readonly name: ReadonlySignal<MatrixName | null>;
+  readonly selection = new SelectionStore();
+  readonly playing = signal(false);
+  /** True once our own first points are on the screen: then the standard projector may start. */
+  readonly hasDrawn = signal(false);
+  readonly spectra: Resource<SpectraReply>;
+  readonly points: Resource<PointsReply>;
+  readonly labels: Resource<Labels>;
+  readonly metrics: Resource<MetricEntry[]>;
+  readonly catalogueFeed: Poll;
+  private readonly cache = new ByteCache<PointsReply>(CACHE_BYTES);
+  private readonly spectraTurn = signal(0);
+  /** Set while somebody has stopped the computing of further spectra. */
+  readonly spectraPaused = signal(false);
+
+  constructor(
+    readonly api: Api,
+    private readonly link: SpecLink,
+  ) {
+    this.spec = signal(link.read());
+    link.listen(() => {
+      this.playing.value = false;
+      this.spec.value = link.read();
+    });
+    this.current = computed(() => this.catalogue.value && findCurrent(this.spec.value, this.catalogue.value));
+    this.name = computed(() => {
+      const now = this.current.value;
+      if (!now) return null;
+      const { checkpoint, fingerprint } = now.checkpoint;
+      return { run: now.run.run, matrix: now.matrix.matrix, checkpoint, fingerprint };
+    });
+    this.spectra = resource(computed(() => this.wantedSpectra()));
+    this.points = resource(
+      computed(() => this.wantedPoints(this.current.value)),
+      { cache: this.cache, bytesOf: (reply) => reply.n_bytes },
+    );
+    this.labels = resource(computed(() => this.wantedLabels()));
+    this.metrics = resource(computed(() => ({ key: "metrics", load: (asking) => this.api.metrics(asking) })));
+    this.catalogueFeed = poll(() => this.askCatalogue());
+    this.settleSpec();
+    this.askSpectraAgain();
+    this.prefetchNeighbours();
+  }
+
+  /** Changes the spec. "push" makes a step of the browser's history of it. */
+  update(patch: Partial<Spec>, how: "push" | "replace" = "replace"): void {
+    this.spec.value = { ...this.spec.peek(), ...patch };
+    this.link.write(this.spec.peek(), how);
+  }
+
+  /** Goes to another run or matrix: axes belong to one, the selection to the rows of one. */
+  goTo(patch: Partial<Pick<Spec, "run" | "matrix">>): void {
+    batch(() => {
+      this.playing.value = false;
+      this.spectraPaused.value = false;
+      this.selection.clear();
+      this.update({ checkpoint: "", axes: "", ...patch }, "push");
+    });
+  }
+
+  goToStep(index: number): void {
+    const now = this.current.peek();
+    const checkpoint = now?.steps[Math.min(Math.max(index, 0), now.steps.length - 1)];
+    if (checkpoint) this.update({ checkpoint: checkpoint.checkpoint });
+  }
+
+  private async askCatalogue(): Promise<number> {
+    try {
+      const reply = await this.api.catalogue(this.catalogue.peek()?.version);
+      this.catalogueError.value = null;
+      const held = this.catalogue.peek();
+      if (!("unchanged" in reply)) this.catalogue.value = reply;
+      else if (held && held.state !== reply.state) this.catalogue.value = { ...held, state: reply.state };
+      return reply.state === "scanning" ? SCANNING_MS : CATALOGUE_MS;
+    } catch (error) {
+      this.catalogueError.value = sentenceOf(error);
+      return CATALOGUE_MS;
+    }
+  }
+
+  private settleSpec(): void {
+    effect(() => {
+      const settled = this.catalogue.value && settle(this.spec.value, this.catalogue.value);
+      if (settled && settled !== this.spec.peek()) this.update(settled);
+    });
+  }
+
+  private wantedSpectra(): Wanted<SpectraReply> | null {
+    const name = this.name.value;
+    if (!name) return null;
+    const { run, matrix } = name;
+    const series = JSON.stringify([run, matrix]);
+    const shown = this.spectraPaused.value ? this.spectra?.state.peek() : undefined;
+    const paused = shown?.valueKey?.startsWith(`${series} `) ? shown.valueKey : null;
+    return {
+      key: paused ?? `${series} ${this.catalogue.value?.version} ${this.spectraTurn.value}`,
+      keeps: (earlier) => earlier.startsWith(`${series} `),
+      load: (asking) => this.api.spectra({ run, matrix, first: name.checkpoint }, asking),
+    };
+  }
+
+  /** Ends a job; with "all", what is computed in the background is not started again until `resume`. */
+  async cancel(job: string): Promise<void> {
+    if (job === "all") this.spectraPaused.value = true;
+    try {
+      await this.api.cancel(job);
+    } catch (error) {
+      this.catalogueError.value = sentenceOf(error);
+    }
+  }
+
+  resume(): void {
+    batch(() => {
+      this.spectraPaused.value = false;
+      this.spectraTurn.value += 1;
+    });
+  }
+
+  private askSpectraAgain(): void {
+    effect(() => {
+      const { value, loading } = this.spectra.state.value;
+      if (this.spectraPaused.value || loading || !value || value.info.n_pending === 0) return;
+      const timer = setTimeout(() => {
+        this.spectraTurn.value += 1;
+      }, SPECTRA_MS);
+      return () => clearTimeout(timer);
+    });
+  }
+
+  /** What `points` is asked for at one checkpoint of the current series. */
+  wantedPoints(now: Current | null, at?: Current["checkpoint"]): Wanted<PointsReply> | null {
+    if (!now) return null;
+    const { method, axes, components } = this.spec.value;
+    const checkpoint = at ?? now.checkpoint;
+    const onAxesOf = method === "pca" && axes !== OWN_AXES && axes !== checkpoint.checkpoint ? axes : "";
+    const axesCheckpoint = now.steps.find((step) => step.checkpoint === onAxesOf);
+    const enough = now.matrix.shape[0] > COMPONENTS.aboveRows ? COMPONENTS.few : COMPONENTS.many;
+    const query = {
+      run: now.run.run,
+      checkpoint: checkpoint.checkpoint,
+      matrix: now.matrix.matrix,
+      fingerprint: checkpoint.fingerprint,
+      method,
+      nComponents: Math.min(Math.max(enough, ...components.map((component) => component + 1)), MAX_COMPONENTS),
+      axes: axesCheckpoint && { checkpoint: axesCheckpoint.checkpoint, fingerprint: axesCheckpoint.fingerprint },
+    };
+    const series = JSON.stringify([query.run, query.matrix, method]);
+    return {
+      key: `${series} ${JSON.stringify([checkpoint.checkpoint, query.fingerprint, query.nComponents, query.axes])}`,
+      keeps: (earlier) => earlier.startsWith(`${series} `),
+      load: (asking) => this.api.points(query, asking),
+    };
+  }
+
+  /** The steps beside the one shown are fetched when it is there, so that the slider finds them ready. */
+  private prefetchNeighbours(): void {
+    let controller: AbortController | null = null;
+    effect(() => {
+      const { value, valueKey, key } = this.points.state.value;
+      const now = this.current.value;
+      controller?.abort();
+      if (!now || !value || valueKey !== key || value.n_bytes > CACHE_BYTES / 8) return;
+      const own = new AbortController();
+      controller = own;
+      const neighbours = [now.steps[now.index + 1], now.steps[now.index - 1]].filter((step) => step !== undefined);
+      const wanted = neighbours.map((step) => this.wantedPoints(now, step)).filter((want) => want !== null);
+      void this.prefetch(wanted, own);
+    });
+  }
+
+  private async prefetch(wanted: Wanted<PointsReply>[], own: AbortController): Promise<void> {
+    for (const want of wanted) {
+      if (own.signal.aborted || this.cache.has(want.key)) continue;
+      try {
+        // Not computed yet: it is now under way, and waiting for it would hold a connection.
+        const reply = await want.load({ signal: own.signal, onPending: () => own.abort() });
+        this.cache.set(want.key, reply, reply.n_bytes);
+      } catch {
+        // A step that cannot be read says so when somebody goes to it.
+      }
+    }
+  }
+
+  private wantedLabels(): Wanted<Labels> | null {
+    const now = this.current.value;
+    const name = this.name.value;
+    if (!now?.matrix.labels || !name) return null;
+    // One label file serves every step, so its labels are fetched once a series.
+    const key = JSON.stringify([name.run, name.matrix, now.matrix.shape[0], now.matrix.labels]);
+    return { key, load: (asking) => this.api.labels(name, asking) };
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * The spec as keys of the host's hash: `#embfactor&p.embfactor.run=plain&p.embfactor.dims=3`.
+ *
+ * `p.<plugin>.` is the prefix that TensorBoard reserves for a plugin; it keeps such keys when the user changes tabs.
+ * A hash is untrusted: every value is parsed and clamped, and keys of others are kept as they stand.
+ */
+import {
+  DEFAULT_SPEC,
+  MAX_COMPONENTS,
+  MAX_TEXT,
+  METHODS,
+  PROJECTOR_VALUES,
+  SCALES,
+  type Spec,
+  VIEWS,
+} from "./spec";
+
+export const PLUGIN = "embfactor";
+const PREFIX = `p.${PLUGIN}.`;
+
+interface Field<Value> {
+  key: string;
+  parse: (text: string) => Value | undefined;
+  format: (value: Value) => string;
+}
+
+function text(key: string): Field<string> {
+  return { key, parse: (raw) => (raw.length <= MAX_TEXT ? raw : undefined), format: (value) => value };
+}
+
+function choice<Value extends string>(key: string, values: readonly Value[]): Field<Value> {
+  return { key, parse: (raw) => values.find((value) => value === raw), format: (value) => value };
+}
+
+function parseComponents(raw: string): [number, number, number] | undefined {
+  const found = /^(\d{1,3})-(\d{1,3})-(\d{1,3})$/.exec(raw);
+  if (!found) return undefined;
+  const clamp = (digits: string) => Math.min(Math.max(Number(digits), 1), MAX_COMPONENTS) - 1;
+  return [clamp(found[1]), clamp(found[2]), clamp(found[3])];
+}
+
+const FIELDS: { [Key in keyof Spec]: Field<Spec[Key]> } = {
+  run: text("run"),
+  matrix: text("matrix"),
+  checkpoint: text("checkpoint"),
+  view: choice("view", VIEWS),
+  method: choice("method", METHODS),
+  dims: {
+    key: "dims",
+    parse: (raw) => (raw === "2" ? 2 : raw === "3" ? 3 : undefined),
+    format: (value) => String(value),
+  },
+  axes: text("axes"),
+  components: {
+    key: "components",
+    parse: parseComponents,
+    format: (value) => value.map((component) => component + 1).join("-"),
+  },
+  centered: {
+    key: "centered",
+    parse: (raw) => (raw === "true" ? true : raw === "false" ? false : undefined),
+    format: (value) => String(value),
+  },
+  indexScale: choice("index", SCALES),
+  colour: text("colour"),
+  projectorValues: choice("projector", PROJECTOR_VALUES),
+};
+
+const NAMES = Object.keys(FIELDS) as (keyof Spec)[];
+
+function decoded(token: string): string | undefined {
+  try {
+    return decodeURIComponent(token);
+  } catch {
+    return undefined;
+  }
+}
+
+function tokensOf(hash: string): string[] {
+  return hash
+    .replace(/^#/, "")
+    .split("&")
+    .filter((token) => token !== "");
+}
+
+/** The plugin whose tab the hash names, or "" where it names none. */
+export function tabOf(hash: string): string {
+  return tokensOf(hash).find((token) => !token.includes("=")) ?? "";
+}
+
+function isOurs(token: string): boolean {
+  return (decoded(token.split("=", 1)[0]) ?? "").startsWith(PREFIX);
+}
+
+export function parseHash(hash: string): Spec {
+  const raw = new Map<string, string>();
+  for (const token of tokensOf(hash)) {
+    const at = token.indexOf("=");
+    if (at < 0 || !isOurs(token)) continue;
+    const key = decoded(token.slice(0, at))?.slice(PREFIX.length);
+    const value = decoded(token.slice(at + 1));
+    if (key !== undefined && value !== undefined) raw.set(key, value);
+  }
+  const spec: Spec = { ...DEFAULT_SPEC };
+  const read = <Name extends keyof Spec>(name: Name) => {
+    const value = raw.get(FIELDS[name].key);
+    const parsed = value === undefined ? undefined : FIELDS[name].parse(value);
+    if (parsed !== undefined) spec[name] = parsed;
+  };
+  NAMES.forEach(read);
+  return spec;
+}
+
+/** `hash` with our keys replaced by those of `spec` that differ from the defaults. */
+export function writeHash(hash: string, spec: Spec): string {
+  const others = tokensOf(hash).filter((token) => token.includes("=") && !isOurs(token));
+  const ours: string[] = [];
+  const write = <Name extends keyof Spec>(name: Name) => {
+    const { key, format } = FIELDS[name];
+    const value = format(spec[name]);
+    if (value !== format(DEFAULT_SPEC[name] as Spec[Name])) ours.push(`${PREFIX}${key}=${encodeURIComponent(value)}`);
+  };
+  NAMES.forEach(write);
+  return `#${[tabOf(hash) || PLUGIN, ...others, ...ours].join("&")}`;
+}

@@ -1,0 +1,104 @@
+/** The points of the current checkpoint: what they are, on which axes, in which colours. */
+import { sayServer, t, tn } from "../i18n";
+import { useShared } from "./context";
+import { formatCount, formatShare } from "./format";
+import { Legend } from "./Legend";
+import { ErrorNote, Panel, ProgressBar, Wait } from "./panel";
+import { PointsCanvas } from "./PointsCanvas";
+import { AxesTools, MethodTools } from "./PointsTools";
+import { SearchBox } from "./SearchBox";
+import { SelectionChips } from "./SelectionChips";
+
+/** What must be known beside this picture: shares, rows left out, and what the method cannot tell. */
+function Notes() {
+  const { store, model } = useShared();
+  const scene = model.scene.value;
+  if (!scene) return null;
+  const { info } = scene.reply;
+  const shares = scene.reply.arrays.share?.values;
+  const { components, dims } = store.spec.value;
+  const shown = [...new Set(components.slice(0, dims))].map((component) => Number(shares?.[component] ?? NaN));
+  const total = shown.reduce((sum, share) => sum + share, 0);
+  const ofVariance = info.method === "pca" || info.method === "pca_of_u";
+  const share = { share: formatShare(total) };
+  return (
+    <div class="points-notes">
+      {Number.isFinite(total) && (
+        <span>{ofVariance ? t("points.shareOfAll", share) : t("points.shareOfEnergy", share)}</span>
+      )}
+      {info.rows_skipped > 0 && <span>{tn("points.skipped", info.rows_skipped, formatCount(info.rows_skipped))}</span>}
+      {info.notes.map((note) => (
+        <span key={note.code}>{sayServer(note)}</span>
+      ))}
+    </div>
+  );
+}
+
+function LabelNotes() {
+  const { store, model } = useShared();
+  const now = store.current.value;
+  const { value, error } = store.labels.state.value;
+  if (error) return <p class="footnote">{sayServer(error)}</p>;
+  if (value?.notes?.length) {
+    return (
+      <>
+        {value.notes.map((note) => (
+          <p class="footnote" key={note.code}>
+            {sayServer(note)}
+          </p>
+        ))}
+      </>
+    );
+  }
+  const missing = now && (!now.matrix.labels || value?.columns.length === 0) && model.pointsAre.value === "rows";
+  if (!missing) return null;
+  return (
+    <p class="footnote no-labels">
+      <b>{t("points.noLabelsTitle")}.</b>{" "}
+      {t("points.noLabels", { matrix: now.matrix.matrix, n: formatCount(now.matrix.shape[0]) })}
+    </p>
+  );
+}
+
+function Body() {
+  const { store, model } = useShared();
+  const { error, pending, loading, value } = store.points.state.value;
+  const late = loading && pending !== null;
+  return (
+    <>
+      <div class="points-tools">
+        <AxesTools />
+        <SearchBox />
+      </div>
+      <SelectionChips />
+      {model.colouring.value.legend && value && <Legend legend={model.colouring.value.legend} />}
+      <div class="points-area">
+        {value && <PointsCanvas />}
+        {error && <ErrorNote error={error} onRetry={store.points.retry} />}
+        {!value && !error && (
+          <Wait label={t("points.computing")} pending={pending} onCancel={(job) => void store.cancel(job)} />
+        )}
+        {value && late && (
+          <div class="points-late">
+            <Wait compact label={t("points.computing")} pending={pending} onCancel={(job) => void store.cancel(job)} />
+          </div>
+        )}
+        {value && loading && !late && (
+          <div class="points-loading">
+            <ProgressBar value={null} label={t("state.loading")} />
+          </div>
+        )}
+      </div>
+      <Notes />
+      <LabelNotes />
+    </>
+  );
+}
+
+export function PointsPanel({ hidden }: { hidden: boolean }) {
+  return (
+    <Panel name="points" title={t("points.title")} tools={<MethodTools />} hidden={hidden}>
+      <Body />
+    </Panel>
+  );
+}

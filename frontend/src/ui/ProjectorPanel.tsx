@@ -1,0 +1,200 @@
+/** TensorBoard's own Embedding Projector on the same checkpoint and matrix, and what its figure describes. */
+import { useSignal, useSignalEffect } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import type { ProjectorAbout } from "../data/types";
+import { estimateSeconds, type FrameModel, type Shown } from "../host/frame";
+import { linkProjector, sendSelection, setNight, setPanels } from "../host/projector";
+import { sayServer, t, tn } from "../i18n";
+import type { ProjectorValues } from "../state/spec";
+import { useShared } from "./context";
+import { IconButton, Segmented } from "./controls";
+import { formatCheckpoint, formatCount, formatShare } from "./format";
+import { ErrorNote, Panel, Wait } from "./panel";
+
+function sayShown(about: ProjectorAbout): string {
+  if (about.values === "matrix") return t("projector.matrixAbout", { n: formatCount(about.n_columns) });
+  if (about.share === null) return t("projector.scoresAboutUnknown", { n: about.n_columns });
+  return t("projector.scoresAbout", { n: about.n_columns, share: formatShare(about.share) });
+}
+
+function saySeconds(about: ProjectorAbout): string {
+  const seconds = Math.max(Math.round(estimateSeconds(about)), 1);
+  return tn("seconds", seconds);
+}
+
+function Tools({ panels, onPanels, frame }: { panels: boolean; onPanels: () => void; frame: FrameModel }) {
+  const { store } = useShared();
+  return (
+    <div class="tools">
+      <Segmented<ProjectorValues>
+        label={t("projector.values")}
+        value={store.spec.value.projectorValues}
+        choices={[
+          { value: "scores", label: t("projector.scores") },
+          { value: "matrix", label: t("projector.matrix") },
+        ]}
+        onChange={(projectorValues) => store.update({ projectorValues })}
+      />
+      <IconButton
+        icon="panels"
+        label={t("projector.panels")}
+        pressed={panels}
+        disabled={!frame.ready.value}
+        onClick={onPanels}
+      />
+    </div>
+  );
+}
+
+interface FrameProps {
+  frame: FrameModel;
+  shown: Shown;
+  panels: boolean;
+}
+
+function Frame({ frame, shown, panels }: FrameProps) {
+  const { store, theme } = useShared();
+  const element = useRef<HTMLIFrameElement>(null);
+  useEffect(() => {
+    const iframe = element.current;
+    if (!iframe) return;
+    return linkProjector(iframe, {
+      onLinked: () => setPanels(iframe, panels),
+      onSelection: (indices) => store.selection.set(indices, "projector"),
+      onHover: (index) => {
+        store.selection.hovered.value = index;
+      },
+      onReady: () => {
+        frame.ready.value = true;
+        sendSelection(iframe, store.selection.of("rows"));
+      },
+      onVariance: (text) => {
+        frame.variance.value = text;
+      },
+    });
+  }, []);
+  useEffect(() => {
+    if (element.current) setPanels(element.current, panels);
+  }, [panels]);
+  useSignalEffect(() => {
+    const night = theme.value === "dark";
+    if (frame.ready.value && element.current) setNight(element.current, night);
+  });
+  useSignalEffect(() => {
+    const { origin, kind, indices } = store.selection.current.value;
+    if (element.current && frame.ready.peek() && origin !== "projector" && kind === "rows") {
+      sendSelection(element.current, indices);
+    }
+  });
+  const step = store.current.value?.steps.find((entry) => entry.checkpoint === shown.checkpoint);
+  const title = t("projector.frame", {
+    matrix: store.name.value?.matrix ?? "",
+    step: step ? formatCheckpoint(step) : shown.checkpoint,
+  });
+  return <iframe ref={element} class="projector-frame" src={shown.url} title={title} />;
+}
+
+/** Shown where the frame has nothing yet, or something older than what is wanted. */
+function Gate({ frame }: { frame: FrameModel }) {
+  const { store } = useShared();
+  const { value: about, valueKey, error, pending } = frame.about.state.value;
+  const shown = frame.shown.value;
+  const now = store.current.value;
+  const isCurrent = shown !== null && shown.selection === frame.wanted.value;
+  if (isCurrent || !now || store.playing.value) return null;
+  if (error) return <ErrorNote error={error} onRetry={frame.about.retry} />;
+  if (!about || valueKey !== frame.wanted.value) {
+    if (shown) return null;
+    const label = store.hasDrawn.value ? t("state.loading") : t("projector.waiting");
+    return <Wait label={label} pending={pending} onCancel={(job) => void store.cancel(job)} />;
+  }
+  if (!about.available) return <p class="note">{about.error ? sayServer(about.error) : t("projector.unavailable")}</p>;
+  if (frame.isQuick.value) return null;
+  const step = formatCheckpoint(now.checkpoint);
+  const cost = t("projector.startAbout", {
+    rows: formatCount(about.n_rows),
+    columns: formatCount(about.n_columns),
+    seconds: saySeconds(about),
+  });
+  const before = shown && now.steps.find((entry) => entry.checkpoint === shown.checkpoint);
+  const button = (
+    <button type="button" class="button" onClick={() => frame.start()}>
+      {shown ? t("projector.update", { step }) : t("projector.start")}
+    </button>
+  );
+  if (!before) {
+    return (
+      <div class="note note-start">
+        {button}
+        <p class="quiet">{cost}</p>
+      </div>
+    );
+  }
+  return (
+    <div class="note note-stale">
+      <span>{t("projector.shows", { shown: formatCheckpoint(before), wanted: step })}</span>
+      {button}
+      <span class="quiet">{cost}</span>
+    </div>
+  );
+}
+
+/** What is shown, and what the projector's own figure describes beside the exact share. */
+function Figures({ frame }: { frame: FrameModel }) {
+  const { model } = useShared();
+  const shown = frame.shown.value;
+  if (!shown) return null;
+  const figure = /[\d.]+\s*%/.exec(frame.variance.value)?.[0].replace(/\s*%/, " %");
+  const line = model.line.value;
+  const exact = line && line.cumulative.length > 0 ? line.cumulative[Math.min(2, line.cumulative.length - 1)] : null;
+  const isScores = shown.about.values === "scores";
+  return (
+    <p class="figures">
+      <b>{sayShown(shown.about)}.</b>
+      {figure && <span>{t("projector.says", { figure })}.</span>}
+      {figure && (
+        <span>{isScores ? t("projector.figureScores", { n: shown.about.n_columns }) : t("projector.figureMatrix")}</span>
+      )}
+      {exact !== null && <b>{t("projector.exact", { share: formatShare(exact) })}</b>}
+    </p>
+  );
+}
+
+export function ProjectorPanel({ frame, hidden }: { frame: FrameModel; hidden: boolean }) {
+  const panels = useSignal(false);
+  const shown = frame.shown.value;
+  useEffect(() => {
+    frame.visible.value = !hidden;
+  }, [hidden]);
+  return (
+    <Panel
+      name="projector"
+      title={t("projector.title")}
+      hidden={hidden}
+      tools={
+        <Tools
+          frame={frame}
+          panels={panels.value}
+          onPanels={() => {
+            panels.value = !panels.value;
+          }}
+        />
+      }
+    >
+      <div class="projector-area">
+        {shown && <Frame key={shown.selection} frame={frame} shown={shown} panels={panels.value} />}
+        {shown && !frame.ready.value && (
+          <div class="projector-loading">
+            <Wait
+              compact
+              label={t("projector.loading", { rows: formatCount(shown.about.n_rows), seconds: saySeconds(shown.about) })}
+              pending={null}
+            />
+          </div>
+        )}
+        <Gate frame={frame} />
+      </div>
+      <Figures frame={frame} />
+    </Panel>
+  );
+}

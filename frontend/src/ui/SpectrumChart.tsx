@@ -1,0 +1,89 @@
+/** Puts the spectrum plot on the screen and reads out the value under the pointer. */
+import { useSignal, useSignalEffect } from "@preact/signals";
+import { useEffect, useRef } from "preact/hooks";
+import { t } from "../i18n";
+import { SpectrumPlot } from "../plots/spectrum";
+import { useShared } from "./context";
+import { formatCount, formatNumber, formatShare } from "./format";
+import { themeColours } from "./themeColours";
+import { useSize } from "./useSize";
+
+const STEPS: Record<string, number> = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10 };
+
+export function SpectrumChart() {
+  const { store, model, theme } = useShared();
+  const host = useRef<HTMLDivElement>(null);
+  const plot = useRef<SpectrumPlot | null>(null);
+  const index = useSignal<number | null>(null);
+
+  const create = () => {
+    if (host.current && !plot.current) {
+      plot.current = new SpectrumPlot(host.current, (at) => {
+        index.value = at;
+      });
+    }
+    return plot.current;
+  };
+  useSize(host, (width, height) => create()?.resize(width, height));
+  useSignalEffect(() => {
+    const spectra = model.spectra.value;
+    const { indexScale } = store.spec.value;
+    const now = theme.value;
+    const colours = themeColours();
+    if (!spectra) return;
+    create()?.setSpec({
+      spectra,
+      indexScale,
+      theme: now,
+      colours: { ...colours, energy: colours.faint },
+      names: { index: t("spectrum.index"), value: t("spectrum.value"), energy: t("spectrum.energy") },
+      formatIndex: formatCount,
+    });
+  });
+  useSignalEffect(() => {
+    const at = model.spectra.value?.lines.findIndex((line) => line.checkpoint === store.name.value?.checkpoint) ?? -1;
+    create()?.setCurrent(at);
+  });
+  useEffect(() => () => plot.current?.dispose(), []);
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    const by = STEPS[event.key];
+    if (by === undefined) return;
+    event.preventDefault();
+    plot.current?.moveCursor(by);
+  };
+  const line = model.line.value;
+  const at = index.value;
+  const known = line !== null && at !== null && at < line.sigma.length;
+  return (
+    <div class="spectrum-chart">
+      <div
+        class="spectrum-plot"
+        ref={host}
+        role="img"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys read the values of the plot
+        tabIndex={0}
+        aria-label={t("spectrum.plot", { matrix: store.name.value?.matrix ?? "" })}
+        onKeyDown={onKeyDown}
+        onBlur={() => plot.current?.leave()}
+      />
+      <p class="readout" role="status">
+        {known ? (
+          <>
+            <b>
+              σ<sub>{at + 1}</sub> = {formatNumber(line.sigma[at])}
+            </b>
+            <span>
+              {t("spectrum.readout", {
+                share: formatShare(line.share[at]),
+                cumulative: formatShare(line.cumulative[at]),
+              })}
+            </span>
+          </>
+        ) : (
+          <span class="quiet">{t("spectrum.hint")}</span>
+        )}
+      </p>
+    </div>
+  );
+}

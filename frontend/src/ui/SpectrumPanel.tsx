@@ -1,0 +1,116 @@
+/** The spectrum of the matrix at every checkpoint, and the named numbers of the current one. */
+import { stepColour } from "../points/palette";
+import { t, tn } from "../i18n";
+import { useShared } from "./context";
+import { Segmented } from "./controls";
+import { formatCheckpoint } from "./format";
+import { MetricCards } from "./MetricCards";
+import { ErrorNote, Panel, ProgressBar, Wait } from "./panel";
+import { SpectrumChart } from "./SpectrumChart";
+
+function Tools() {
+  const { store } = useShared();
+  const { centered, indexScale } = store.spec.value;
+  return (
+    <div class="tools">
+      <Segmented
+        label={t("spectrum.centering")}
+        value={centered ? "centered" : "stored"}
+        choices={[
+          { value: "centered", label: t("spectrum.centered"), hint: t("spectrum.centeredHint") },
+          { value: "stored", label: t("spectrum.stored"), hint: t("spectrum.storedHint") },
+        ]}
+        onChange={(value) => store.update({ centered: value === "centered" })}
+      />
+      <Segmented
+        label={t("spectrum.indexScale")}
+        value={indexScale}
+        choices={[
+          { value: "linear", label: t("spectrum.linear") },
+          { value: "log", label: t("spectrum.log") },
+        ]}
+        onChange={(value) => store.update({ indexScale: value })}
+      />
+    </div>
+  );
+}
+
+/** How far the spectra of the run are computed, while some are missing. */
+function Progress() {
+  const { store } = useShared();
+  const info = store.spectra.state.value.value?.info;
+  if (!info || info.n_pending === 0) return null;
+  const total = info.checkpoints.length;
+  const done = total - info.n_pending;
+  const label = t("spectrum.progress", { done, total });
+  const paused = store.spectraPaused.value;
+  return (
+    <div class="spectrum-progress" role="status">
+      <span>{label}</span>
+      <ProgressBar value={done / total} label={label} />
+      <button type="button" class="text-button" onClick={() => (paused ? store.resume() : void store.cancel("all"))}>
+        {paused ? t("state.resume") : t("state.cancel")}
+      </button>
+    </div>
+  );
+}
+
+/** From which colour the faint lines run to which. */
+function StepLegend() {
+  const { model, theme } = useShared();
+  const lines = model.spectra.value?.lines ?? [];
+  if (lines.length < 2) return null;
+  const stops = [0, 0.25, 0.5, 0.75, 1].map((share) => stepColour(share, theme.value)).join(", ");
+  return (
+    <div class="step-legend" title={t("spectrum.steps")}>
+      <span>{formatCheckpoint(lines[0])}</span>
+      <i style={{ background: `linear-gradient(to right, ${stops})` }} />
+      <span>{formatCheckpoint(lines[lines.length - 1])}</span>
+    </div>
+  );
+}
+
+function Notes() {
+  const { store, model } = useShared();
+  const line = model.line.value;
+  const info = store.spectra.state.value.value?.info;
+  const nFailed = info?.checkpoints.filter((checkpoint) => checkpoint.state === "failed").length ?? 0;
+  return (
+    <>
+      {line && line.n_null > 0 && <p class="footnote">{tn("spectrum.null", line.n_null)}</p>}
+      {nFailed > 0 && <p class="footnote">{tn("spectrum.failed", nFailed)}</p>}
+    </>
+  );
+}
+
+function Body() {
+  const { store, model } = useShared();
+  const { value, error, pending } = store.spectra.state.value;
+  if (error) return <ErrorNote error={error} onRetry={store.spectra.retry} />;
+  if (!value) return <Wait label={t("state.loading")} pending={pending} onCancel={(job) => void store.cancel(job)} />;
+  const here = value.info.checkpoints.find((entry) => entry.checkpoint === store.name.value?.checkpoint);
+  const anything = (model.spectra.value?.length ?? 0) > 0;
+  return (
+    <>
+      <Progress />
+      {here?.state === "failed" && here.error && <ErrorNote error={here.error} onRetry={store.spectra.retry} />}
+      {here?.state === "pending" && <Wait compact label={t("spectrum.notYet")} pending={null} />}
+      <div class="spectrum-body">
+        <div class="spectrum-main">
+          {anything && <SpectrumChart />}
+          {anything && <StepLegend />}
+          <Notes />
+        </div>
+        <MetricCards />
+      </div>
+    </>
+  );
+}
+
+export function SpectrumPanel({ hidden }: { hidden: boolean }) {
+  return (
+    <Panel name="spectrum" title={t("spectrum.title")} tools={<Tools />} hidden={hidden}>
+      <Body />
+    </Panel>
+  );
+}

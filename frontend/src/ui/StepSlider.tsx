@@ -1,0 +1,67 @@
+/** The time axis: a slider through the checkpoints of the series, with play. */
+import { t } from "../i18n";
+import { togglePlay } from "../state/player";
+import { useShared } from "./context";
+import { IconButton } from "./controls";
+import { formatCheckpoint, formatStep, formatTime } from "./format";
+
+const MAX_TICKS = 60;
+
+export function StepSlider() {
+  const { store } = useShared();
+  const now = store.current.value;
+  if (!now) return null;
+  const { steps, index, checkpoint } = now;
+  const last = steps.length - 1;
+  const states = new Map(store.spectra.state.value.value?.info.checkpoints.map((c) => [c.checkpoint, c.state]));
+  const playing = store.playing.value;
+  const go = (at: number) => {
+    store.playing.value = false;
+    store.goToStep(at);
+  };
+  return (
+    <div class="stepper">
+      <IconButton icon="previous" label={t("bar.previous")} disabled={index === 0} onClick={() => go(index - 1)} />
+      <IconButton
+        icon={playing ? "pause" : "play"}
+        label={playing ? t("bar.pause") : t("bar.play")}
+        disabled={last === 0}
+        class="play"
+        onClick={() => togglePlay(store)}
+      />
+      <IconButton icon="next" label={t("bar.next")} disabled={index === last} onClick={() => go(index + 1)} />
+      <div class="slider">
+        <input
+          type="range"
+          min={0}
+          max={last}
+          step={1}
+          value={index}
+          disabled={last === 0}
+          aria-label={t("bar.slider")}
+          aria-valuetext={t("bar.stepValue", { step: formatStep(checkpoint.step), at: index + 1, total: steps.length })}
+          style={{ "--share": last > 0 ? index / last : 1 }}
+          onInput={(event) => go(Number(event.currentTarget.value))}
+        />
+        {last > 0 && last < MAX_TICKS && (
+          <div class="ticks" aria-hidden="true">
+            {steps.map((step, at) => (
+              <i
+                key={step.checkpoint}
+                class={`${states.get(step.checkpoint) ?? "pending"} ${at <= index ? "passed" : ""}`}
+                style={{ left: `${(100 * at) / last}%` }}
+              />
+            ))}
+          </div>
+        )}
+      </div>
+      <div class="step-text" title={checkpoint.path}>
+        <span class="step-number">{checkpoint.step === null ? formatCheckpoint(checkpoint) : <>{t("bar.step")} <b>{formatStep(checkpoint.step)}</b></>}</span>
+        <span class="quiet">
+          {t("bar.place", { at: index + 1, total: steps.length })}
+          {checkpoint.gone ? ` · ${t("bar.gone")}` : checkpoint.wall_time > 0 ? ` · ${formatTime(checkpoint.wall_time)}` : ""}
+        </span>
+      </div>
+    </div>
+  );
+}

@@ -1,0 +1,88 @@
+/** Run, matrix and step; the place of a verdict; problems; the layout. */
+import type { ReadonlySignal } from "@preact/signals";
+import { t, tn } from "../i18n";
+import { matricesOf } from "../state/current";
+import type { View } from "../state/spec";
+import type { MatrixEntry, Role } from "../data/types";
+import { useShared } from "./context";
+import { Segmented, Select } from "./controls";
+import { formatShape } from "./format";
+import { Icon } from "./icons";
+import type { Layout } from "./layout";
+import { StepSlider } from "./StepSlider";
+
+const ROLES: readonly Role[] = ["embedding", "kernel", "other"];
+
+function MatrixOptions({ entries }: { entries: readonly MatrixEntry[] }) {
+  const groups = ROLES.map((role) => ({ role, members: entries.filter((entry) => entry.role === role) }));
+  return (
+    <>
+      {groups
+        .filter(({ members }) => members.length > 0)
+        .map(({ role, members }) => (
+          <optgroup key={role} label={t(`bar.roles.${role}`)}>
+            {members.map(({ matrix, shape }) => (
+              <option key={matrix} value={matrix}>
+                {matrix} ({formatShape(shape)})
+              </option>
+            ))}
+          </optgroup>
+        ))}
+    </>
+  );
+}
+
+interface TopBarProps {
+  layout: ReadonlySignal<Layout>;
+  onProblems: () => void;
+}
+
+export function TopBar({ layout, onProblems }: TopBarProps) {
+  const { store } = useShared();
+  const catalogue = store.catalogue.value;
+  const now = store.current.value;
+  if (!catalogue || !now) return null;
+  const runs = catalogue.runs.filter((run) => matricesOf(catalogue, run).length > 0);
+  const nProblems = catalogue.problems.length;
+  return (
+    <header class="top-bar">
+      <Select showLabel label={t("bar.run")} value={now.run.run} class="run" onChange={(run) => store.goTo({ run })}>
+        {runs.map(({ run }) => (
+          <option key={run} value={run}>
+            {run === "." || run === "" ? "." : run}
+          </option>
+        ))}
+      </Select>
+      <Select
+        showLabel
+        label={t("bar.matrix")}
+        value={now.matrix.matrix}
+        class="matrix"
+        hint={now.matrix.matrix}
+        onChange={(matrix) => store.goTo({ matrix })}
+      >
+        <MatrixOptions entries={matricesOf(catalogue, now.run)} />
+      </Select>
+      <StepSlider />
+      <p class="verdict" />
+      {nProblems > 0 && (
+        <button type="button" class="problems-button" onClick={onProblems}>
+          <Icon name="warning" size={16} />
+          {tn("bar.problems", nProblems)}
+        </button>
+      )}
+      {layout.value !== "wide" && (
+        <Segmented<Exclude<View, "auto">>
+          label={t("view.label")}
+          value={layout.value}
+          choices={[
+            { value: "split", label: t("view.split") },
+            { value: "factors", label: t("view.factors") },
+            { value: "projector", label: t("view.projector") },
+          ]}
+          onChange={(view) => store.update({ view }, "push")}
+        />
+      )}
+    </header>
+  );
+}

@@ -1,0 +1,91 @@
+/** A panel and what it shows when it has nothing to show: an error, a wait, never a blank. */
+import { Component, type ComponentChildren } from "preact";
+import type { Pending, Sentence } from "../data/types";
+import { sayServer, t, tn } from "../i18n";
+import { sentenceOf } from "../state/resource";
+import { Icon } from "./icons";
+
+export function ErrorNote({ error, onRetry }: { error: Sentence; onRetry?: () => void }) {
+  return (
+    <div class="note note-error" role="alert">
+      <Icon name="warning" size={22} />
+      <div>
+        <strong>{t("state.error")}</strong>
+        <p>{sayServer(error)}</p>
+        {onRetry && (
+          <button type="button" class="text-button" onClick={onRetry}>
+            {t("state.retry")}
+          </button>
+        )}
+      </div>
+    </div>
+  );
+}
+
+export function ProgressBar({ value, label }: { value: number | null; label: string }) {
+  return value === null ? (
+    <progress class="bar" aria-label={label} />
+  ) : (
+    <progress class="bar" aria-label={label} value={value} max={1} />
+  );
+}
+
+interface WaitProps {
+  label: string;
+  pending: Pending | null;
+  onCancel?: (job: string) => void;
+  compact?: boolean;
+}
+
+/** What is awaited, how far it is, and a way to stop it. */
+export function Wait({ label, pending, onCancel, compact }: WaitProps) {
+  const task = pending?.task ? sayServer(pending.task) : label;
+  const job = pending?.job;
+  return (
+    <div class={`note note-wait ${compact ? "compact" : ""}`} role="status">
+      <p>{task}</p>
+      <ProgressBar value={pending?.progress ?? null} label={task} />
+      <p class="quiet">
+        {pending && pending.queued_before > 0 && tn("state.queued", pending.queued_before)}
+        {job && onCancel && (
+          <button type="button" class="text-button" onClick={() => onCancel(job)}>
+            {t("state.cancel")}
+          </button>
+        )}
+      </p>
+    </div>
+  );
+}
+
+interface PanelProps {
+  name: string;
+  title: string;
+  tools?: ComponentChildren;
+  hidden?: boolean;
+  children: ComponentChildren;
+}
+
+interface PanelState {
+  failure: Sentence | null;
+}
+
+export class Panel extends Component<PanelProps, PanelState> {
+  override state: PanelState = { failure: null };
+
+  override componentDidCatch(error: unknown) {
+    this.setState({ failure: sentenceOf(error) });
+  }
+
+  override render({ name, title, tools, hidden, children }: PanelProps) {
+    const { failure } = this.state;
+    return (
+      <section class={`panel panel-${name}`} aria-label={title} hidden={hidden}>
+        <header class="panel-head">
+          <h2>{title}</h2>
+          {tools}
+        </header>
+        {failure ? <ErrorNote error={failure} onRetry={() => this.setState({ failure: null })} /> : children}
+      </section>
+    );
+  }
+}
