@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import struct
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -70,23 +71,24 @@ class Bundle:
                 self.shapes[key.decode()] = shape
 
     def _open_shards(self) -> None:
-        """Open the data files; fail if none is there or one is cut off, as opposed to a single entry being wrong."""
-        n_bytes_needed = dict.fromkeys((entry.shard_id for entry in self._entries.values() if not entry.slices), 0)
+        """Open the data files. Fail if none is there, or if one is cut off: too short for the sizes of all its tensors together
+        and for the end of the last one. If it is too short for one of these only, single entries are wrong.
+        """
+        total, last = Counter[int](), Counter[int]()
         for entry in self._entries.values():
-            if _size(entry) in (None, entry.size) and entry.size > 0 and not entry.slices:
-                n_bytes_needed[entry.shard_id] += entry.size
+            if _size(entry) in (None, entry.size) and entry.size >= 0 and not entry.slices:
+                total[entry.shard_id] += entry.size
+                last[entry.shard_id] = max(last[entry.shard_id], entry.offset + entry.size)
         missing: ReadError | None = None
-        for number, needed in sorted(n_bytes_needed.items()):
-            if not 0 <= number < self._n_shards:
-                continue
+        for number in sorted(number for number in total if 0 <= number < self._n_shards):
             try:
                 shard = self._shards[number] = self._folder.open(self._shard_name(number))
             except IncompleteError as error:
                 missing = missing or error
                 continue
-            if shard.size < needed:
+            if shard.size < min(total[number], last[number]):
                 what = "the tensors that the index lists"
-                raise IncompleteError("file_truncated", path=shard.name, size=shard.size, needed=needed, what=what)
+                raise IncompleteError("file_truncated", path=shard.name, size=shard.size, needed=last[number], what=what)
         if missing and not self._shards:
             raise missing
 

@@ -56,16 +56,15 @@ class BundleReader(StoredTensors):
         shapes = self._bundle.shapes
         found, skipped = self._readable_matrices([variable for variable in variables if len(shapes.get(variable.key, ())) == 2])
         name_of = _unique_names([variable for variable, _ in found])
-        vector_names = _unique_names([variable for variable in variables if len(shapes.get(variable.key, ())) == 1])
+        bias_of = {variable.key: variable.bias for variable, tensor in found if shapes.get(variable.bias or "") == tensor.shape[1:]}
+        bias_names = _unique_names([variable for variable in variables if variable.key in bias_of.values()])
         n_same = Counter(variable.full_name for variable, _ in found)
         infos: list[MatrixInfo] = []
         vectors: dict[str, StoredTensor] = {}
         for variable, tensor in found:
-            bias = vector_names.get(variable.bias or "")
-            if variable.bias is not None and bias is not None and shapes[variable.bias] == tensor.shape[1:]:
+            bias = bias_names.get(bias_of.get(variable.key) or "")
+            if variable.bias is not None and bias is not None:
                 vectors[bias] = self._bundle.tensor(variable.bias)
-            else:
-                bias = None
             # The variables of a subclassed Keras model may share one full name, which then tells no layer.
             layer = None if variable.shelf is not None and n_same[variable.full_name] > 1 else variable.layer
             checksum = self._bundle.checksum(variable.key)

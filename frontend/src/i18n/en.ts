@@ -86,6 +86,7 @@ export const en = {
   "points.colourNone": "None",
   "points.plot":
     "{n} points. Arrow keys move the view, plus and minus zoom, 0 shows everything, Escape clears the selection.",
+  "points.stretch": "Stretch each axis to fill the view",
   "points.home": "Show all",
   "points.row": "row {n}",
   "points.column": "column {n}",
@@ -137,8 +138,7 @@ export const en = {
   "projector.loading": "The projector is loading {rows} rows, about {seconds}…",
   "projector.unavailable": "This TensorBoard has no Embedding Projector to show.",
   "projector.says": "Its own figure: {figure}",
-  "projector.figureScores":
-    "It describes these {n} scores after normalising each row and, for long tables, sampling.",
+  "projector.figureScores": "It describes these {n} scores after normalising each row and, for long tables, sampling.",
   "projector.figureMatrix":
     "It describes rows that were normalised, randomly projected to 200 dimensions and, for long tables, sampled.",
   "projector.exact": "Exact share of three components in all rows: {share}.",

@@ -1,8 +1,8 @@
 /** The spectrum as a picture: every checkpoint faint, the current one strong, its energy curve on the right axis. */
 import uPlot from "uplot";
-import { stepColour } from "../points/palette";
 import type { Theme } from "../host/theme";
-import { sampled, shownIndices, type Spectra, type SpectrumLine } from "./series";
+import { stepColour } from "../points/palette";
+import { type Spectra, type SpectrumLine, sampled, shownIndices } from "./series";
 
 export interface SpectrumSpec {
   spectra: Spectra;
@@ -36,11 +36,20 @@ export function logSplits(low: number, high: number, most: number): number[] {
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) powers.push(power);
   const within = (digits: readonly number[]) =>
     powers.flatMap((power) => digits.map((digit) => digit * 10 ** power)).filter((at) => at >= low && at <= high);
-  const finest = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1, 3], [1]].map(within).find((ticks) => ticks.length <= most);
+  const finest = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1, 3], [1]]
+    .map(within)
+    .find((ticks) => ticks.length <= most);
   if (finest) return finest;
   const tens = within([1]);
   const every = Math.ceil(tens.length / most);
   return tens.filter((_, at) => at % every === 0);
+}
+
+function logIndexSplits(width: number): Pick<uPlot.Axis, "splits" | "filter"> {
+  return {
+    splits: (_plot, _axis, min, max) => logSplits(min, max, width / 42),
+    filter: (_plot, splits) => splits,
+  };
 }
 
 /** Lowest and highest value of the lines, with a little room. */
@@ -149,7 +158,11 @@ export class SpectrumPlot {
         drag: { x: false, y: false, setScale: false },
       },
       scales: {
-        x: { time: false, distr: spec.indexScale === "log" ? 3 : 1, range: (_, min, max) => [min, Math.max(max, min + 1)] },
+        x: {
+          time: false,
+          distr: spec.indexScale === "log" ? 3 : 1,
+          range: (_, min, max) => [min, Math.max(max, min + 1)],
+        },
         y: { distr: 3, range: () => [low, high] },
         energy: { range: () => [0, 1] },
       },
@@ -161,8 +174,11 @@ export class SpectrumPlot {
           gap: 3,
           grid: { show: false },
           ticks,
+          ...(spec.indexScale === "log" ? logIndexSplits(this.width) : {}),
           values: (_, values) =>
-            values.map((value) => (value === null || !Number.isInteger(value) || value < 1 ? null : spec.formatIndex(value))),
+            values.map((value) =>
+              value === null || !Number.isInteger(value) || value < 1 ? null : spec.formatIndex(value),
+            ),
         },
         {
           ...axis,

@@ -51,7 +51,8 @@ export function connectGestures(view: PointsView, target: HTMLElement, events: G
     },
     pointerup: (event: PointerEvent) => {
       const { x, y } = place(event);
-      if (last && moved <= CLICK_PIXELS) events.onSelect(view.pick(x, y), event.shiftKey || event.ctrlKey || event.metaKey);
+      if (last && moved <= CLICK_PIXELS)
+        events.onSelect(view.pick(x, y), event.shiftKey || event.ctrlKey || event.metaKey);
       last = null;
       view.endDrag();
     },

@@ -16,7 +16,7 @@ void main() {
   gl_Position = known ? view * vec4(position, 1.0) : vec4(2.0, 2.0, 2.0, 1.0);
   float near = clamp(0.5 - 0.5 * gl_Position.z / gl_Position.w, 0.0, 1.0);
   gl_PointSize = size * (1.0 + fog * (near - 0.5));
-  shade = vec4(colour.rgb, (colour.a > 0.5 ? 0.16 : 1.0) * mix(1.0, 0.45 + 0.55 * near, fog));
+  shade = vec4(colour.rgb, (colour.a > 0.5 ? 0.16 : 1.0) * mix(1.0, 0.55 + 0.45 * near, fog));
 }`;
 
 const FRAGMENT = `#version 300 es

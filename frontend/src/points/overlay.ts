@@ -16,6 +16,7 @@ export interface OverlayColours {
 export interface OverlayScene {
   camera: Camera;
   extent: Extent;
+  stretch: boolean;
   matrix: mat4;
   viewport: Viewport;
   axisNames: [string, string, string];
@@ -43,11 +44,11 @@ function line(context: Context, x0: number, y0: number, x1: number, y1: number):
 function drawPlaneAxes(context: Context, scene: OverlayScene, colours: OverlayColours): void {
   const camera = scene.camera as Camera2;
   const { width, height } = scene.viewport;
-  const unit = unitPixels(camera, scene.extent, scene.viewport);
-  const xOf = (value: number) => width / 2 + (value - camera.x) * unit;
-  const yOf = (value: number) => height / 2 - (value - camera.y) * unit;
-  const xTicks = roundTicks(camera.x - width / 2 / unit, camera.x + width / 2 / unit, width / 90);
-  const yTicks = roundTicks(camera.y - height / 2 / unit, camera.y + height / 2 / unit, height / 70);
+  const [unitX, unitY] = unitPixels(camera, scene, scene.viewport);
+  const xOf = (value: number) => width / 2 + (value - camera.x) * unitX;
+  const yOf = (value: number) => height / 2 - (value - camera.y) * unitY;
+  const xTicks = roundTicks(camera.x - width / 2 / unitX, camera.x + width / 2 / unitX, width / 90);
+  const yTicks = roundTicks(camera.y - height / 2 / unitY, camera.y + height / 2 / unitY, height / 70);
   context.strokeStyle = colours.line;
   context.lineWidth = 1;
   const zeroX = Math.round(xOf(0)) + 0.5;
@@ -81,9 +82,11 @@ function drawPlaneAxes(context: Context, scene: OverlayScene, colours: OverlayCo
 
 function drawSpaceAxes(context: Context, scene: OverlayScene, colours: OverlayColours): void {
   const { min, max } = scene.extent;
-  const reach = Math.max(...max.map((high, axis) => (high - min[axis]) / 2)) * 0.55;
+  const halves = max.map((high, axis) => ((high - min[axis]) / 2) * 0.55);
   const points = new Float32Array(12);
-  for (let axis = 0; axis < 3; axis++) points[(axis + 1) * 3 + axis] = reach;
+  for (let axis = 0; axis < 3; axis++) {
+    points[(axis + 1) * 3 + axis] = scene.stretch ? halves[axis] : Math.max(...halves);
+  }
   const ends = project(points, scene.matrix, scene.viewport, new Float32Array(12));
   context.strokeStyle = colours.faint;
   context.lineWidth = 1;

@@ -19,7 +19,10 @@ export function parseColour(text: string): Rgb {
   }
   const short = /^#([0-9a-f])([0-9a-f])([0-9a-f])$/i.exec(text.trim());
   if (short) return [1, 2, 3].map((at) => Number.parseInt(short[at] + short[at], 16)) as Rgb;
-  const numbers = /^rgba?\(([^)]+)\)$/.exec(text.trim())?.[1].split(/[\s,/]+/).map(Number);
+  const numbers = /^rgba?\(([^)]+)\)$/
+    .exec(text.trim())?.[1]
+    .split(/[\s,/]+/)
+    .map(Number);
   return numbers && numbers.length >= 3 ? [numbers[0], numbers[1], numbers[2]] : [128, 128, 128];
 }
 
@@ -67,28 +70,46 @@ function put(into: Uint8Array, index: number, [r, g, b]: Rgb): void {
   into[index * 3 + 2] = b;
 }
 
+/** Where a number lies between 0 and 1, for columns that are signed, long-tailed or neither. */
+interface NumberScale {
+  low: number;
+  high: number;
+  signed: boolean;
+  logarithmic: boolean;
+  place: (value: number) => number;
+}
+
+/** The outermost hundredths of the values do not stretch the scale. */
+export function scaleOf(values: readonly number[]): NumberScale | null {
+  const sorted = [...values].sort((a, b) => a - b);
+  if (sorted.length === 0) return null;
+  const [first, last] = [quantile(sorted, 0.01), quantile(sorted, 0.99)];
+  const signed = sorted[0] < 0 && sorted[sorted.length - 1] > 0;
+  const reach = Math.max(Math.abs(first), Math.abs(last));
+  const logarithmic = !signed && sorted[0] >= 0 && last > 8 * Math.max(quantile(sorted, 0.5), Number.MIN_VALUE);
+  const [low, high] = signed ? [-reach, reach] : [first, last];
+  const clamp = (share: number) => Math.min(Math.max(share, 0), 1);
+  const logPlace = (value: number) => Math.log1p(Math.max(value - low, 0)) / Math.log1p(high - low);
+  const place = (value: number) => {
+    if (!(high > low)) return 0.5;
+    return clamp(logarithmic ? logPlace(value) : (value - low) / (high - low));
+  };
+  return { low, high, signed, logarithmic, place };
+}
+
 function byNumber(column: LabelColumn, n: number, theme: Theme, missing: Rgb): Colouring | null {
-  const numbers = column.values.filter((value): value is number => typeof value === "number").sort((a, b) => a - b);
-  if (numbers.length === 0) return null;
-  const signed = numbers[0] < 0 && numbers[numbers.length - 1] > 0;
-  const reach = Math.max(Math.abs(quantile(numbers, 0.01)), Math.abs(quantile(numbers, 0.99)));
-  const low = signed ? -reach : numbers[0];
-  const high = signed ? reach : numbers[numbers.length - 1];
-  const middle = quantile(numbers, 0.5);
-  const logarithmic = !signed && low >= 0 && high > 20 * Math.max(middle, Number.MIN_VALUE);
-  const place = logarithmic
-    ? (value: number) => Math.log1p(value - low) / Math.log1p(high - low)
-    : (value: number) => (high > low ? (value - low) / (high - low) : 0.5);
-  const ramp = signed ? diverging : sequential;
+  const scale = scaleOf(column.values.filter((value): value is number => typeof value === "number"));
+  if (!scale) return null;
+  const { place, ...named } = scale;
+  const ramp = scale.signed ? diverging : sequential;
   const table = Array.from({ length: 256 }, (_, at) => parseColour(ramp(at / 255, theme)));
   const colours = new Uint8Array(n * 3);
   for (let row = 0; row < n; row++) {
     const value = column.values[row];
-    const known = typeof value === "number";
-    put(colours, row, known ? table[Math.round(255 * Math.min(Math.max(place(value), 0), 1))] : missing);
+    put(colours, row, typeof value === "number" ? table[Math.round(255 * place(value))] : missing);
   }
   const stops = Array.from({ length: 9 }, (_, at) => ramp(at / 8, theme));
-  return { colours, legend: { kind: "number", title: column.name, low, high, signed, logarithmic, stops } };
+  return { colours, legend: { kind: "number", title: column.name, stops, ...named } };
 }
 
 /** Category colours, lighter on a dark ground. */

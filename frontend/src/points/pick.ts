@@ -18,7 +18,11 @@ export function pickNearest(screen: Float32Array, x: number, y: number, radius: 
 }
 
 /** The points that lie furthest out in evenly spread directions of the plane, each once, the furthest first. */
-export function outermost(screen: Float32Array, nDirections: number, visible: (x: number, y: number) => boolean): number[] {
+export function outermost(
+  screen: Float32Array,
+  nDirections: number,
+  visible: (x: number, y: number) => boolean,
+): number[] {
   const found = new Map<number, number>();
   const xs = new Float64Array(nDirections);
   const ys = new Float64Array(nDirections);

@@ -1,8 +1,8 @@
 /** What draws the points: WebGL2 on a machine with a graphics processor, otherwise the processor itself. */
 import type { mat4 } from "gl-matrix";
 import type { Viewport } from "./camera";
-import type { Rgb } from "./palette";
 import { GlRenderer } from "./gl";
+import type { Rgb } from "./palette";
 import { SplatRenderer } from "./splat";
 
 export interface Frame {

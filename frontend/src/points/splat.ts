@@ -90,7 +90,7 @@ export class SplatRenderer implements PointRenderer {
     const order = deep ? farToNear(screen) : null;
     const n = screen.length / 3;
     const stamps: Stamp[] = [];
-    const levels = deep ? [0.75, 0.9, 1.05, 1.2] : [1];
+    const levels = deep ? [0.8, 0.95, 1.1, 1.3] : [1];
     for (const level of levels) {
       for (let y = 0; y < N_PHASES; y++) {
         for (let x = 0; x < N_PHASES; x++) {
@@ -109,14 +109,21 @@ export class SplatRenderer implements PointRenderer {
         const near = deep ? Math.min(Math.max(0.5 - 0.5 * screen[at * 3 + 2], 0), 1) : 1;
         const level = deep ? Math.min((near * levels.length) | 0, levels.length - 1) : 0;
         const phase = (((y % 1) * N_PHASES) | 0) * N_PHASES + (((x % 1) * N_PHASES) | 0);
-        const alpha = frame.opacity * (drawFaint ? FAINT : 1) * (deep ? 0.45 + 0.55 * near : 1);
+        const alpha = frame.opacity * (drawFaint ? FAINT : 1) * (deep ? 0.55 + 0.45 * near : 1);
         this.stamp(image, stamps[level * N_PHASES * N_PHASES + Math.max(phase, 0)], x | 0, y | 0, at, alpha);
       }
     }
     this.context.putImageData(image, 0, 0);
   }
 
-  private stamp({ data, width, height }: ImageData, stamp: Stamp, x: number, y: number, at: number, alpha: number): void {
+  private stamp(
+    { data, width, height }: ImageData,
+    stamp: Stamp,
+    x: number,
+    y: number,
+    at: number,
+    alpha: number,
+  ): void {
     const { side, cover } = stamp;
     const half = Math.floor(side / 2);
     const r = this.colours[at * 3];

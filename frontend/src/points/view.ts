@@ -3,7 +3,17 @@
  *
  * It is told what to show by setters and draws once a frame at most; it never reads the store.
  */
-import { type Camera, drag, homeCamera, project, unitPixels, viewMatrix, type Viewport, zoomAt } from "./camera";
+import {
+  type Camera,
+  drag,
+  fitCamera,
+  homeCamera,
+  project,
+  unitPixels,
+  type Viewport,
+  viewMatrix,
+  zoomAt,
+} from "./camera";
 import { type LabelWish, type PlacedLabel, placeLabels } from "./labels";
 import { drawOverlay, type OverlayColours } from "./overlay";
 import { parseColour } from "./palette";
@@ -33,8 +43,9 @@ function ease(t: number): number {
 }
 
 /** Points shrink and thin out as there are more of them. */
-export function pointLook(n: number): { size: number; opacity: number } {
-  const size = Math.min(Math.max(11 - 1.75 * Math.log10(Math.max(n, 1)), 1.6), 8);
+export function pointLook(n: number, { width, height }: Viewport): { size: number; opacity: number } {
+  const room = Math.min(Math.max(Math.sqrt((width * height) / 420_000), 0.85), 1.5);
+  const size = Math.min(Math.max(11 - 1.75 * Math.log10(Math.max(n, 1)), 1.6), 8) * room;
   return { size, opacity: n > 50_000 ? 0.55 : n > 5_000 ? 0.75 : 0.85 };
 }
 
@@ -45,7 +56,8 @@ export class PointsView {
   private readonly context: CanvasRenderingContext2D;
   private viewport: Viewport = { width: 0, height: 0 };
   private seriesKey = "";
-  private extent: Extent = extentOf(new Float32Array(0));
+  stretch = false;
+  extent: Extent = extentOf(new Float32Array(0));
   private from: Float32Array = new Float32Array(0);
   private to: Float32Array = new Float32Array(0);
   private shown = new Float32Array(0);
@@ -59,6 +71,8 @@ export class PointsView {
   private colours = NO_COLOURS;
   private request = 0;
   private dragging = false;
+  /** Whether the camera has found its first place, for which the size of the view must be known. */
+  private isHome = false;
 
   constructor(
     readonly host: HTMLElement,
@@ -88,9 +102,18 @@ export class PointsView {
     this.shown = new Float32Array(positions.length);
     this.screen = new Float32Array(positions.length);
     this.renderer.setPositions(this.from, this.to);
-    if (!continues || this.camera.dims !== dims) this.camera = homeCamera(dims, this.extent);
+    if (!continues || this.camera.dims !== dims) {
+      this.camera = homeCamera(dims, this.extent);
+      this.isHome = false;
+    }
     this.seriesKey = seriesKey;
     this.invalidate();
+  }
+
+  setStretch(stretch: boolean): void {
+    if (stretch === this.stretch) return;
+    this.stretch = stretch;
+    this.home();
   }
 
   setColours(rgb: Uint8Array, faint: Uint8Array): void {
@@ -122,7 +145,9 @@ export class PointsView {
 
   home(): void {
     this.extent = extentOf(this.to);
-    this.setCamera(homeCamera(this.camera.dims, this.extent));
+    this.camera = homeCamera(this.camera.dims, this.extent);
+    this.isHome = false;
+    this.invalidate();
   }
 
   setCamera(camera: Camera): void {
@@ -165,8 +190,8 @@ export class PointsView {
     this.request ||= requestAnimationFrame((now) => this.draw(now));
   }
 
-  private unit(): number {
-    return this.camera.dims === 2 ? unitPixels(this.camera, this.extent, this.viewport) : 1;
+  private unit(): [number, number] {
+    return this.camera.dims === 2 ? unitPixels(this.camera, this, this.viewport) : [1, 1];
   }
 
   private positionsNow(): Float32Array {
@@ -179,9 +204,11 @@ export class PointsView {
     const { viewport } = this;
     if (viewport.width === 0) return;
     if (this.mix < 1) this.mix = Math.min(Math.max((now - this.startedAt) / TRANSITION_MS, 0), 1);
+    if (!this.isHome) this.camera = fitCamera(this.camera, this, viewport, this.to);
+    this.isHome = true;
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
-    const matrix = viewMatrix(this.camera, this.extent, viewport);
-    const look = pointLook(this.to.length / 3);
+    const matrix = viewMatrix(this.camera, this, viewport);
+    const look = pointLook(this.to.length / 3, viewport);
     this.renderer.draw({
       matrix,
       viewport,
@@ -201,6 +228,7 @@ export class PointsView {
       {
         camera: this.camera,
         extent: this.extent,
+        stretch: this.stretch,
         matrix,
         viewport,
         axisNames: this.axisNames,
@@ -234,10 +262,11 @@ export class PointsView {
     const { width, height } = this.viewport;
     const far = outermost(this.screen, N_DIRECTIONS, (x, y) => x > 4 && x < width - 4 && y > 18 && y < height - 24);
     const wishes = new Map<number, boolean>();
-    if (hovered !== null) wishes.set(hovered, true);
     for (const index of selected.slice(0, MAX_HIT_LABELS)) wishes.set(index, true);
     for (const index of hits.slice(0, MAX_HIT_LABELS)) wishes.set(index, wishes.get(index) ?? false);
     for (const index of far) wishes.set(index, wishes.get(index) ?? false);
+    // The label of the hovered point stands in its tip.
+    if (hovered !== null) wishes.delete(hovered);
     return [...wishes].map(([index, always]) => ({ index, text: this.nameOf(index), always }));
   }
 

@@ -3,16 +3,23 @@ import { computed, type ReadonlySignal, type Signal, signal } from "@preact/sign
 import { floats } from "../data/decode";
 import type { LabelColumn } from "../data/types";
 import type { Theme } from "../host/theme";
+import { type Spectra, type SpectrumLine, spectraOf } from "../plots/series";
 import { type Colouring, colourPoints, type Rgb } from "../points/palette";
 import { pickComponents } from "../points/positions";
 import { findTokens, foldAll, type Hits, NO_HITS } from "../points/search";
-import { type Spectra, spectraOf, type SpectrumLine } from "../plots/series";
-import { AUTO_COLOUR, NO_COLOUR } from "./spec";
 import type { PointsAre } from "./selection";
+import { AUTO_COLOUR, NO_COLOUR } from "./spec";
 import type { PointsReply, Store } from "./store";
 
 const MAX_HITS = 2000;
 const PLAIN: Record<Theme, Rgb> = { light: [66, 110, 170], dark: [129, 172, 224] };
+
+/** The column that says most at first sight: categories, then signed numbers (a polarity), then other numbers. */
+function tellingColumn(columns: readonly LabelColumn[]): LabelColumn | null {
+  const numbers = columns.filter((column) => column.kind === "number");
+  const isSigned = ({ values }: LabelColumn) => values.some((value) => typeof value === "number" && value < 0);
+  return columns.find((column) => column.kind === "category") ?? numbers.find(isSigned) ?? numbers[0] ?? null;
+}
 
 export interface PointsScene {
   reply: PointsReply;
@@ -51,7 +58,7 @@ export class Model {
       const wanted = store.spec.value.colour;
       if (wanted === NO_COLOUR) return null;
       if (wanted !== AUTO_COLOUR) return columns.value.find((column) => column.name === wanted) ?? null;
-      return columns.value.slice(1).find((column) => column.kind !== "text") ?? null;
+      return tellingColumn(columns.value.slice(1));
     });
     const n = computed(() => this.scene.value?.n ?? 0);
     this.colouring = computed(() => colourPoints(this.colourColumn.value, n.value, theme.value, PLAIN[theme.value]));

@@ -1,6 +1,6 @@
 /** A value that is fetched whenever its key changes; a later key aborts the request of an earlier one. */
 import { effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import { type Asking, ApiError, isAbort, ownSentence } from "../data/api";
+import { ApiError, type Asking, isAbort, ownSentence } from "../data/api";
 import type { ByteCache } from "../data/cache";
 import type { Pending, Sentence } from "../data/types";
 

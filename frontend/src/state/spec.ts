@@ -31,6 +31,8 @@ export interface Spec {
   axes: string;
   /** Components shown on x, y and z, from 0. */
   components: [number, number, number];
+  /** Whether each axis is stretched to fill the view, or all have one scale. */
+  stretch: boolean;
   centered: boolean;
   indexScale: (typeof SCALES)[number];
   /** Label column, AUTO_COLOUR or NO_COLOUR. */
@@ -47,6 +49,7 @@ export const DEFAULT_SPEC: Readonly<Spec> = {
   dims: 2,
   axes: "",
   components: [0, 1, 2],
+  stretch: false,
   centered: true,
   indexScale: "linear",
   colour: AUTO_COLOUR,

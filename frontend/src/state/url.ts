@@ -4,16 +4,7 @@
  * `p.<plugin>.` is the prefix that TensorBoard reserves for a plugin; it keeps such keys when the user changes tabs.
  * A hash is untrusted: every value is parsed and clamped, and keys of others are kept as they stand.
  */
-import {
-  DEFAULT_SPEC,
-  MAX_COMPONENTS,
-  MAX_TEXT,
-  METHODS,
-  PROJECTOR_VALUES,
-  SCALES,
-  type Spec,
-  VIEWS,
-} from "./spec";
+import { DEFAULT_SPEC, MAX_COMPONENTS, MAX_TEXT, METHODS, PROJECTOR_VALUES, SCALES, type Spec, VIEWS } from "./spec";
 
 export const PLUGIN = "embfactor";
 const PREFIX = `p.${PLUGIN}.`;
@@ -30,6 +21,10 @@ function text(key: string): Field<string> {
 
 function choice<Value extends string>(key: string, values: readonly Value[]): Field<Value> {
   return { key, parse: (raw) => values.find((value) => value === raw), format: (value) => value };
+}
+
+function flag(key: string): Field<boolean> {
+  return { key, parse: (raw) => (raw === "true" ? true : raw === "false" ? false : undefined), format: String };
 }
 
 function parseComponents(raw: string): [number, number, number] | undefined {
@@ -56,11 +51,8 @@ const FIELDS: { [Key in keyof Spec]: Field<Spec[Key]> } = {
     parse: parseComponents,
     format: (value) => value.map((component) => component + 1).join("-"),
   },
-  centered: {
-    key: "centered",
-    parse: (raw) => (raw === "true" ? true : raw === "false" ? false : undefined),
-    format: (value) => String(value),
-  },
+  stretch: flag("stretch"),
+  centered: flag("centered"),
   indexScale: choice("index", SCALES),
   colour: text("colour"),
   projectorValues: choice("projector", PROJECTOR_VALUES),

@@ -22,7 +22,11 @@ function Tab({ layout, frame }: AppProps) {
   const catalogue = store.catalogue.value;
   const error = store.catalogueError.value;
   if (!catalogue) {
-    return error ? <Failure title={t("error.catalogue")} error={error} onRetry={store.catalogueFeed.now} /> : <Starting />;
+    return error ? (
+      <Failure title={t("error.catalogue")} error={error} onRetry={store.catalogueFeed.now} />
+    ) : (
+      <Starting />
+    );
   }
   if (catalogue.error) {
     return <Failure title={t("error.logdir")} error={catalogue.error} onRetry={store.catalogueFeed.now} />;

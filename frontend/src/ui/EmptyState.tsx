@@ -32,7 +32,19 @@ export function Failure({ title, error, onRetry }: { title: string; error: Sente
 /** Code spans for what a user would type: flags and paths in backquotes or after two hyphens. */
 function WithFlags({ text }: { text: string }) {
   const parts = text.split(/(--[a-z_]+(?: (?:RUN=PATH|PATH|[^\s;,]+\/[^\s;,]*|[^\s;,]+=[^\s;,]+))?)/);
-  return <>{parts.map((part, at) => (part.startsWith("--") ? <code key={at}>{part.replace(/\.$/, "")}</code> : part))}</>;
+  return (
+    <>
+      {parts.map((part, at) =>
+        part.startsWith("--") ? (
+          <code class="flag" key={at}>
+            {part}
+          </code>
+        ) : (
+          part
+        ),
+      )}
+    </>
+  );
 }
 
 export function ProblemList({ problems }: { problems: readonly Problem[] }) {

@@ -9,7 +9,13 @@ import { Sparkline } from "./Sparkline";
 
 const TIP_WIDTH = 300;
 /** Numbers that count directions: said beside how many there are. */
-const OF_DIRECTIONS = new Set(["effective_rank", "gavish_donoho_rank", "energy_rank_90", "energy_rank_95", "energy_rank_99"]);
+const OF_DIRECTIONS = new Set([
+  "effective_rank",
+  "gavish_donoho_rank",
+  "energy_rank_90",
+  "energy_rank_95",
+  "energy_rank_99",
+]);
 
 function numeric(value: MetricValue | undefined): number | null {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
@@ -59,7 +65,9 @@ function Card({ entry, info, at }: CardProps) {
         role="tooltip"
         class="tip"
         hidden={!place.value}
-        style={place.value ? { left: `${place.value.left}px`, top: `${place.value.top}px`, width: `${TIP_WIDTH}px` } : {}}
+        style={
+          place.value ? { left: `${place.value.left}px`, top: `${place.value.top}px`, width: `${TIP_WIDTH}px` } : {}
+        }
       >
         <b>{entry.name}</b>
         <span>{entry.description}</span>

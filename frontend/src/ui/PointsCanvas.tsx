@@ -7,8 +7,8 @@ import { connectGestures } from "../points/gestures";
 import { PointsView } from "../points/view";
 import { useShared } from "./context";
 import { IconButton } from "./controls";
-import { formatCount, formatNumber, formatShare } from "./format";
-import { nameOfComponent, nameOfPoint } from "./names";
+import { formatCount, formatNumber } from "./format";
+import { nameOfComponent, nameOfPoint, nameWithShare } from "./names";
 import { themeColours } from "./themeColours";
 import { useSize } from "./useSize";
 
@@ -48,7 +48,9 @@ function HoverTip({ placeOf }: { placeOf: (index: number) => { x: number; y: num
         {columns.map(({ name, values }) => (
           <div key={name}>
             <dt>{name}</dt>
-            <dd>{typeof values[index] === "number" ? formatNumber(values[index]) : (values[index] ?? t("points.noValue"))}</dd>
+            <dd>
+              {typeof values[index] === "number" ? formatNumber(values[index]) : (values[index] ?? t("points.noValue"))}
+            </dd>
           </div>
         ))}
         {components.slice(0, dims).map((component, axis) => (
@@ -90,14 +92,11 @@ export function PointsCanvas() {
   useSignalEffect(() => {
     const { components, method } = store.spec.value;
     const shares = model.scene.value?.reply.arrays.share?.values;
-    const names = components.map((component) => {
-      const share = shares?.[component];
-      const name = nameOfComponent(method, component);
-      return share === undefined ? name : t("points.axisChoice", { name, share: formatShare(Number(share)) });
-    }) as [string, string, string];
+    const names = components.map((component) => nameWithShare(method, component, shares?.[component]));
     void model.nameColumn.value;
-    view()?.setNames(names, (index) => nameOfPoint(model, index));
+    view()?.setNames(names as [string, string, string], (index) => nameOfPoint(model, index));
   });
+  useSignalEffect(() => view()?.setStretch(store.spec.value.stretch));
   useSignalEffect(() => {
     void theme.value;
     view()?.setTheme(themeColours());
@@ -134,7 +133,15 @@ export function PointsCanvas() {
         aria-label={t("points.plot", { n: formatCount(n) })}
       />
       <HoverTip placeOf={(index) => view()?.placeOf(index) ?? null} />
-      <IconButton icon="home" label={t("points.home")} class="home" onClick={() => view()?.home()} />
+      <div class="points-buttons">
+        <IconButton
+          icon="stretch"
+          label={t("points.stretch")}
+          pressed={store.spec.value.stretch}
+          onClick={() => store.update({ stretch: !store.spec.peek().stretch })}
+        />
+        <IconButton icon="home" label={t("points.home")} onClick={() => view()?.home()} />
+      </div>
     </div>
   );
 }

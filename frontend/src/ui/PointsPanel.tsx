@@ -3,9 +3,9 @@ import { sayServer, t, tn } from "../i18n";
 import { useShared } from "./context";
 import { formatCount, formatShare } from "./format";
 import { Legend } from "./Legend";
-import { ErrorNote, Panel, ProgressBar, Wait } from "./panel";
 import { PointsCanvas } from "./PointsCanvas";
 import { AxesTools, MethodTools } from "./PointsTools";
+import { ErrorNote, Panel, ProgressBar, Wait } from "./panel";
 import { SearchBox } from "./SearchBox";
 import { SelectionChips } from "./SelectionChips";
 

@@ -1,10 +1,10 @@
 /** The choices of the points panel: method, dimensions, axes and colour. */
 import { t } from "../i18n";
-import { AUTO_COLOUR, type Method, METHODS, NO_COLOUR, OWN_AXES } from "../state/spec";
+import { AUTO_COLOUR, METHODS, type Method, NO_COLOUR, OWN_AXES } from "../state/spec";
 import { useShared } from "./context";
 import { Segmented, Select } from "./controls";
-import { formatCheckpoint, formatShare } from "./format";
-import { nameOfComponent } from "./names";
+import { formatCheckpoint, formatCount } from "./format";
+import { nameWithShare } from "./names";
 
 export function MethodTools() {
   const { store } = useShared();
@@ -55,7 +55,7 @@ function ComponentSelect({ axis }: { axis: 0 | 1 | 2 }) {
     >
       {Array.from({ length: count }, (_, at) => (
         <option key={at} value={String(at)}>
-          {t("points.axisChoice", { name: nameOfComponent(method, at), share: formatShare(Number(shares?.[at] ?? NaN)) })}
+          {nameWithShare(method, at, shares?.[at])}
         </option>
       ))}
     </Select>
@@ -80,7 +80,7 @@ function ReferenceSelect() {
       <option value={OWN_AXES}>{t("points.axesOwn")}</option>
       {now.steps.map((step) => (
         <option key={step.checkpoint} value={step.checkpoint}>
-          {step.step === null ? formatCheckpoint(step) : t("points.axesOf", { step: step.step.toLocaleString() })}
+          {step.step === null ? formatCheckpoint(step) : t("points.axesOf", { step: formatCount(step.step) })}
         </option>
       ))}
     </Select>

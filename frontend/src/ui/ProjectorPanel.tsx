@@ -153,7 +153,9 @@ function Figures({ frame }: { frame: FrameModel }) {
       <b>{sayShown(shown.about)}.</b>
       {figure && <span>{t("projector.says", { figure })}.</span>}
       {figure && (
-        <span>{isScores ? t("projector.figureScores", { n: shown.about.n_columns }) : t("projector.figureMatrix")}</span>
+        <span>
+          {isScores ? t("projector.figureScores", { n: shown.about.n_columns }) : t("projector.figureMatrix")}
+        </span>
       )}
       {exact !== null && <b>{t("projector.exact", { share: formatShare(exact) })}</b>}
     </p>
@@ -187,7 +189,10 @@ export function ProjectorPanel({ frame, hidden }: { frame: FrameModel; hidden: b
           <div class="projector-loading">
             <Wait
               compact
-              label={t("projector.loading", { rows: formatCount(shown.about.n_rows), seconds: saySeconds(shown.about) })}
+              label={t("projector.loading", {
+                rows: formatCount(shown.about.n_rows),
+                seconds: saySeconds(shown.about),
+              })}
               pending={null}
             />
           </div>

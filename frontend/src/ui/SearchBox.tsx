@@ -19,7 +19,7 @@ export function SearchBox() {
   const { first, total } = model.hits.value;
   const listed = first.slice(0, MAX_LISTED);
   const query = model.query.value;
-  const byName = model.nameColumn.value !== null && model.pointsAre.value === "rows";
+  const byName = Boolean(store.current.value?.matrix.labels) && model.pointsAre.value === "rows";
   const kind = model.pointsAre.value;
 
   const setQuery = (text: string) => {

@@ -15,7 +15,9 @@ export function Sparkline({ values, at }: SparklineProps) {
   const span = Math.max(...known) - low || 1;
   const x = (index: number) => EDGE + (index * (WIDTH - 2 * EDGE)) / (values.length - 1);
   const y = (value: number) => HEIGHT - EDGE - ((value - low) * (HEIGHT - 2 * EDGE)) / span;
-  const points = values.map((value, index) => (value === null ? null : `${x(index).toFixed(1)},${y(value).toFixed(1)}`));
+  const points = values.map((value, index) =>
+    value === null ? null : `${x(index).toFixed(1)},${y(value).toFixed(1)}`,
+  );
   const current = values[at];
   return (
     <svg class="sparkline" width={WIDTH} height={HEIGHT} aria-hidden="true" focusable="false">

@@ -1,6 +1,7 @@
 /** The spectrum of the matrix at every checkpoint, and the named numbers of the current one. */
-import { stepColour } from "../points/palette";
+
 import { t, tn } from "../i18n";
+import { stepColour } from "../points/palette";
 import { useShared } from "./context";
 import { Segmented } from "./controls";
 import { formatCheckpoint } from "./format";

@@ -56,10 +56,22 @@ export function StepSlider() {
         )}
       </div>
       <div class="step-text" title={checkpoint.path}>
-        <span class="step-number">{checkpoint.step === null ? formatCheckpoint(checkpoint) : <>{t("bar.step")} <b>{formatStep(checkpoint.step)}</b></>}</span>
+        <span class="step-number">
+          {checkpoint.step === null ? (
+            formatCheckpoint(checkpoint)
+          ) : (
+            <>
+              {t("bar.step")} <b>{formatStep(checkpoint.step)}</b>
+            </>
+          )}
+        </span>
         <span class="quiet">
           {t("bar.place", { at: index + 1, total: steps.length })}
-          {checkpoint.gone ? ` · ${t("bar.gone")}` : checkpoint.wall_time > 0 ? ` · ${formatTime(checkpoint.wall_time)}` : ""}
+          {checkpoint.gone
+            ? ` · ${t("bar.gone")}`
+            : checkpoint.wall_time > 0
+              ? ` · ${formatTime(checkpoint.wall_time)}`
+              : ""}
         </span>
       </div>
     </div>

@@ -1,9 +1,9 @@
 /** Run, matrix and step; the place of a verdict; problems; the layout. */
 import type { ReadonlySignal } from "@preact/signals";
+import type { MatrixEntry, Role } from "../data/types";
 import { t, tn } from "../i18n";
 import { matricesOf } from "../state/current";
 import type { View } from "../state/spec";
-import type { MatrixEntry, Role } from "../data/types";
 import { useShared } from "./context";
 import { Segmented, Select } from "./controls";
 import { formatShape } from "./format";

@@ -1,6 +1,7 @@
 /** Numbers, times and names as people read them. */
-import { languageCode, t } from "../i18n";
+
 import type { CheckpointEntry, MetricValue } from "../data/types";
+import { languageCode, t } from "../i18n";
 
 const MISSING = "–";
 

@@ -1,8 +1,8 @@
 /** What points and axes are called. */
 import { t } from "../i18n";
-import type { Method } from "../state/spec";
 import type { Model } from "../state/model";
-import { formatCount } from "./format";
+import type { Method } from "../state/spec";
+import { formatCount, formatShare } from "./format";
 
 export function nameOfPoint(model: Model, index: number): string {
   const label = model.labelOf(index);
@@ -14,4 +14,11 @@ export function nameOfPoint(model: Model, index: number): string {
 
 export function nameOfComponent(method: Method, component: number): string {
   return t(`points.component.${method}`, { n: component + 1 });
+}
+
+/** A component with its share of the variance or energy, where that is known. */
+export function nameWithShare(method: Method, component: number, share: number | bigint | undefined): string {
+  const name = nameOfComponent(method, component);
+  const known = typeof share === "number" && Number.isFinite(share);
+  return known ? t("points.axisChoice", { name, share: formatShare(share) }) : name;
 }

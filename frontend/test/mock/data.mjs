@@ -16,7 +16,10 @@ function generator(seed) {
 }
 function normals(seed, count) {
   const random = generator(seed);
-  return Float64Array.from({ length: count }, () => Math.sqrt(-2 * Math.log(random() + 1e-12)) * Math.cos(2 * Math.PI * random()));
+  return Float64Array.from(
+    { length: count },
+    () => Math.sqrt(-2 * Math.log(random() + 1e-12)) * Math.cos(2 * Math.PI * random()),
+  );
 }
 
 const GROUPS = ["noun", "verb", "adjective", "adverb", "name", "number", "place", "function word"];
@@ -29,7 +32,10 @@ const words = Array.from({ length: N_ROWS }, (_, row) => {
 });
 const groupOf = Array.from({ length: N_ROWS }, () => Math.floor(random() ** 1.6 * GROUPS.length));
 const counts = Array.from({ length: N_ROWS }, (_, row) => Math.round(40000 / (row + 1) ** 0.9) + 1);
-const sentiment = Array.from({ length: N_ROWS }, (_, row) => Math.round(200 * (random() - 0.5 + (groupOf[row] % 3) * 0.1)) / 100);
+const sentiment = Array.from(
+  { length: N_ROWS },
+  (_, row) => Math.round(200 * (random() - 0.5 + (groupOf[row] % 3) * 0.1)) / 100,
+);
 
 const centres = normals(11, GROUPS.length * 16);
 const noise = normals(13, N_ROWS * 16);
@@ -92,18 +98,39 @@ export function catalogue(scenario, since) {
   };
   if (scenario === "scanning") return base;
   if (scenario === "broken") {
-    return { ...base, error: sentence("The log directory logs does not exist. Check the path given to --logdir.", "logdir_missing", { path: "logs" }) };
+    return {
+      ...base,
+      error: sentence("The log directory logs does not exist. Check the path given to --logdir.", "logdir_missing", {
+        path: "logs",
+      }),
+    };
   }
   if (scenario === "empty") {
     const hints = [
-      sentence("They may lie beside the log directory, for example in ../checkpoints; use --embfactor_checkpoints RUN=PATH.", "hint_beside", { path: "../checkpoints" }),
-      sentence("They may lie behind a symbolic link that leaves the log directory; use --embfactor_allow_root PATH.", "hint_allow_root"),
+      sentence(
+        "They may lie beside the log directory, for example in ../checkpoints; use --embfactor_checkpoints RUN=PATH.",
+        "hint_beside",
+        { path: "../checkpoints" },
+      ),
+      sentence(
+        "They may lie behind a symbolic link that leaves the log directory; use --embfactor_allow_root PATH.",
+        "hint_allow_root",
+      ),
     ];
     return { ...base, hints };
   }
   const problems = [
-    { path: "plain/ckpt-3200", error: sentence("plain/ckpt-3200 ends at byte 40960, but 131072 bytes are needed (the tensor tok_emb). It is incomplete or still being written; it is tried again when it changes.", "file_truncated") },
-    { path: "finetune/model.bin", error: sentence("Reading PyTorch needs the package torch. Install it with: pip install torch", "library_missing") },
+    {
+      path: "plain/ckpt-3200",
+      error: sentence(
+        "plain/ckpt-3200 ends at byte 40960, but 131072 bytes are needed (the tensor tok_emb). It is incomplete or still being written; it is tried again when it changes.",
+        "file_truncated",
+      ),
+    },
+    {
+      path: "finetune/model.bin",
+      error: sentence("Reading PyTorch needs the package torch. Install it with: pip install torch", "library_missing"),
+    },
   ];
   const runs = ["plain", "finetune"].map((run) => ({ run, checkpoints: STEPS.map((_, at) => checkpoint(run, at)) }));
   return { ...base, scanned: { ...base.scanned, n_checkpoints: 16 }, signatures: [signature], runs, problems };
@@ -111,13 +138,55 @@ export function catalogue(scenario, since) {
 
 const metric = (key, name, first, description, formula, source) => ({ key, name, first, description, formula, source });
 export const METRICS = [
-  metric("effective_rank", "Effective rank", true, "How many directions carry the variance: the exponential of the entropy of the singular values.", "exp(−Σ pᵢ ln pᵢ), pᵢ = σᵢ / Σσ", "Roy & Vetterli 2007"),
-  metric("energy_rank_90", "Rank for 90 % of variance", true, "The number of leading directions that hold 90 % of the variance.", "min r: Σᵢ≤r σᵢ² ≥ 0.9 Σσ²", ""),
-  metric("mean_cosine", "Mean cosine", true, "Mean cosine between two different rows: near 0 where directions are used evenly, near 1 where all rows point the same way.", "(‖g‖² − n) / (n(n−1))", "Ethayarajh 2019, arXiv 1909.00512"),
-  metric("zero_share", "Zero share", true, "Share of the stored numbers that are exactly zero.", "#{Wᵢⱼ = 0} / (V d)", ""),
-  metric("stable_rank", "Stable rank", false, "Variance over the largest variance of one direction.", "Σλ / λ₁", "Rudelson & Vershynin 2007"),
+  metric(
+    "effective_rank",
+    "Effective rank",
+    true,
+    "How many directions carry the variance: the exponential of the entropy of the singular values.",
+    "exp(−Σ pᵢ ln pᵢ), pᵢ = σᵢ / Σσ",
+    "Roy & Vetterli 2007",
+  ),
+  metric(
+    "energy_rank_90",
+    "Rank for 90 % of variance",
+    true,
+    "The number of leading directions that hold 90 % of the variance.",
+    "min r: Σᵢ≤r σᵢ² ≥ 0.9 Σσ²",
+    "",
+  ),
+  metric(
+    "mean_cosine",
+    "Mean cosine",
+    true,
+    "Mean cosine between two different rows: near 0 where directions are used evenly, near 1 where all rows point the same way.",
+    "(‖g‖² − n) / (n(n−1))",
+    "Ethayarajh 2019, arXiv 1909.00512",
+  ),
+  metric(
+    "zero_share",
+    "Zero share",
+    true,
+    "Share of the stored numbers that are exactly zero.",
+    "#{Wᵢⱼ = 0} / (V d)",
+    "",
+  ),
+  metric(
+    "stable_rank",
+    "Stable rank",
+    false,
+    "Variance over the largest variance of one direction.",
+    "Σλ / λ₁",
+    "Rudelson & Vershynin 2007",
+  ),
   metric("condition_number", "Condition number", false, "Largest over smallest singular value.", "σ₁ / σ_k", ""),
-  metric("gavish_donoho_rank", "Gavish–Donoho rank", false, "Number of singular values above the optimal hard threshold.", "#{σᵢ > ω(β) σ_median}", "arXiv 1305.5870"),
+  metric(
+    "gavish_donoho_rank",
+    "Gavish–Donoho rank",
+    false,
+    "Number of singular values above the optimal hard threshold.",
+    "#{σᵢ > ω(β) σ_median}",
+    "arXiv 1305.5870",
+  ),
   metric("n_spikes", "Spikes", false, "Eigenvalues above the noise edge.", "#{λᵢ > edge}", ""),
 ];
 
@@ -146,7 +215,11 @@ function safetensors(info, arrays) {
   const buffers = [];
   for (const [name, { shape, values }] of Object.entries(arrays)) {
     const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
-    header[name] = { dtype: values instanceof Float64Array ? "F64" : "F32", shape, data_offsets: [offset, offset + bytes.length] };
+    header[name] = {
+      dtype: values instanceof Float64Array ? "F64" : "F32",
+      shape,
+      data_offsets: [offset, offset + bytes.length],
+    };
     offset += bytes.length;
     buffers.push(bytes);
   }
@@ -182,7 +255,10 @@ export function spectra(scenario, run, matrix, state) {
     checkpoint: `${run}/ckpt-${step}`,
     step,
     state: isDone(at) ? (failed && at === 7 ? "failed" : "done") : "pending",
-    error: failed && at === 7 ? sentence("All 2000 rows of tok_emb/embeddings hold NaN or Inf, so it has no factors.", "rows_not_finite") : null,
+    error:
+      failed && at === 7
+        ? sentence("All 2000 rows of tok_emb/embeddings hold NaN or Inf, so it has no factors.", "rows_not_finite")
+        : null,
     rows_used: rows,
     rows_skipped: 0,
     passes: 1,
@@ -219,7 +295,12 @@ function scoresAt(at, n, k, method) {
 export function points(scenario, { run, checkpoint: id, matrix, method, n_components, axes }) {
   const at = STEPS.indexOf(Number(id.split("-").pop()));
   if (scenario === "failing" && (at === 7 || method === "pca_of_u")) {
-    return { error: sentence("plain/ckpt-2800 is damaged: the checksum of tok_emb/embeddings is wrong. Write the checkpoint again, or delete it.", "file_damaged") };
+    return {
+      error: sentence(
+        "plain/ckpt-2800 is damaged: the checksum of tok_emb/embeddings is wrong. Write the checkpoint again, or delete it.",
+        "file_damaged",
+      ),
+    };
   }
   const [rows, dims] = shapeOf(matrix);
   const k = Math.min(Number(n_components), 16, dims);
@@ -227,15 +308,37 @@ export function points(scenario, { run, checkpoint: id, matrix, method, n_compon
   const sigmas = sigmasAt(at, dims);
   const total = sigmas.reduce((sum, s) => sum + s * s, 0);
   const values = method === "pca_of_u" ? normals(at + 3, n * k) : null;
-  const share = Float64Array.from({ length: k }, (_, index) => (method === "pca_of_u" ? 1 / dims : sigmas[index] ** 2 / total));
-  const notes = method === "pca_of_u" ? [sentence("The columns of U have equal variance, so PCA of U has no preferred axes: a change of 1e-15 in W gives another picture. The basis shown is a fixed choice.", "pca_of_u_basis")] : [];
+  const share = Float64Array.from({ length: k }, (_, index) =>
+    method === "pca_of_u" ? 1 / dims : sigmas[index] ** 2 / total,
+  );
+  const notes =
+    method === "pca_of_u"
+      ? [
+          sentence(
+            "The columns of U have equal variance, so PCA of U has no preferred axes: a change of 1e-15 in W gives another picture. The basis shown is a fixed choice.",
+            "pca_of_u_basis",
+          ),
+        ]
+      : [];
   const info = {
-    run, checkpoint: id, step: STEPS[at], matrix, method, axes: axes ?? null,
-    points_are: method === "v" ? "columns" : "rows", rows_used: rows, rows_skipped: matrix.startsWith("pos") ? 3 : 0,
-    centered: method === "pca", total_share: share.reduce((a, b) => a + b, 0), notes,
+    run,
+    checkpoint: id,
+    step: STEPS[at],
+    matrix,
+    method,
+    axes: axes ?? null,
+    points_are: method === "v" ? "columns" : "rows",
+    rows_used: rows,
+    rows_skipped: matrix.startsWith("pos") ? 3 : 0,
+    centered: method === "pca",
+    total_share: share.reduce((a, b) => a + b, 0),
+    notes,
   };
   return safetensors(info, {
-    points: { shape: [n, k], values: values ? Float32Array.from(values, (v) => v / Math.sqrt(n)) : scoresAt(at, n, k, method) },
+    points: {
+      shape: [n, k],
+      values: values ? Float32Array.from(values, (v) => v / Math.sqrt(n)) : scoresAt(at, n, k, method),
+    },
     weight: { shape: [k], values: Float64Array.from(sigmas.slice(0, k)) },
     share: { shape: [k], values: share },
   });
@@ -260,7 +363,15 @@ export function labels(matrix) {
 export function about({ matrix, values }, available) {
   const [n_rows, n_dims] = shapeOf(matrix);
   const n_columns = values === "scores" ? Math.min(16, n_dims) : n_dims;
-  return { values, n_rows, n_columns, share: values === "scores" ? 0.812 : 1, bytes: n_rows * n_columns * 4, available, error: null };
+  return {
+    values,
+    n_rows,
+    n_columns,
+    share: values === "scores" ? 0.812 : 1,
+    bytes: n_rows * n_columns * 4,
+    available,
+    error: null,
+  };
 }
 
 export function projectorInfo({ matrix, values }) {
