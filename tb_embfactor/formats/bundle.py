@@ -80,7 +80,8 @@ class Bundle:
                 total[entry.shard_id] += entry.size
                 last[entry.shard_id] = max(last[entry.shard_id], entry.offset + entry.size)
         missing: ReadError | None = None
-        for number in sorted(number for number in total if 0 <= number < self._n_shards):
+        self._used_shards = sorted(number for number in total if 0 <= number < self._n_shards)
+        for number in self._used_shards:
             try:
                 shard = self._shards[number] = self._folder.open(self._shard_name(number))
             except IncompleteError as error:
@@ -180,9 +181,12 @@ class Bundle:
         return data[n_length + 4 :]
 
     def fingerprint(self) -> str:
-        names = [f"{self._name}.index", *(self._shard_name(number) for number in sorted(self._shards))]
-        stats = [stat_fingerprint(os.stat(self._folder.path / name)) for name in names]
-        return "|".join([*stats, f"{self._crc:08x}"])
+        states = [stat_fingerprint(os.stat(self._folder.path / f"{self._name}.index"))]
+        for number in self._used_shards:
+            path = self._folder.path / self._shard_name(number)
+            was_missing = number not in self._shards
+            states.append("missing" if was_missing and not path.exists() else stat_fingerprint(os.stat(path)))
+        return "|".join([*states, f"{self._crc:08x}"])
 
     def close(self) -> None:
         for shard in self._shards.values():

@@ -111,7 +111,8 @@ class _SavedModel:
         self.matrices = {path: self.datasets[path] for path in by_layer if len(self.datasets[path].shape) == 2}
         names = {path: self._name(path) for path in self.datasets}
         n_uses = Counter(names.values())
-        self.names = {path: name if n_uses[name] == 1 else path for path, name in names.items()}
+        unique = {path: name if n_uses[name] == 1 else path for path, name in names.items()}
+        self.names = unique if len(set(unique.values())) == len(unique) else {path: path for path in names}
 
     def role(self, path: str) -> Role:
         if not path.endswith("vars/0") or len(shape := self.datasets[path].shape) != 2:

@@ -19,12 +19,13 @@ from tb_embfactor.formats import Role
 from tb_embfactor.formats.variable_names import guess_role, layer_of, name_beside
 
 MAX_GRAPH_BYTES = 64 << 20
-MAX_PARTS = 2_000_000
+MAX_PARTS = 500_000
 _MAX_DEPTH = 64
 
 _VALUE = "VARIABLE_VALUE"
 _ITERATIONS = ("_iterations", "iterations", "iter")
-_OPTIMIZER_PARTS = {"_variables", "_learning_rate", "learning_rate", "_hyper", "decay"}
+_RATES = {"_learning_rate", "learning_rate", "_hyper", "decay", "_variables"}
+_OWN_VARIABLES = "_variables"
 _MODEL_VARIABLES = "_trainable_variables"  # of an optimizer: the list of variables it trains, not its own
 
 # Edges that frameworks make for themselves; a path without them is preferred, and below them the full name says more.
@@ -32,7 +33,8 @@ _LISTS = {
     "variables", "trainable_variables", "non_trainable_variables", "_all_variables",
     "_trainable_variables", "_non_trainable_variables", "keras_api",
 }  # fmt: skip
-_INTERNAL = re.compile(r"_functional|_operations|_layers|layers|_tracked|layer(_with_weights)?-\d+|" + "|".join(sorted(_LISTS)))
+_HOLDERS = re.compile(r"_functional|_operations|_layers|layers|_tracked|" + "|".join(sorted(_LISTS)))
+_KERAS_2_LAYER = re.compile(r"layer(_with_weights)?-\d+")
 _TABLE_EDGES, _KERNEL_EDGES = {"embeddings", "_embeddings"}, {"kernel", "_kernel"}
 
 
@@ -57,19 +59,22 @@ class ObjectGraph:
     """
     variables : of the model, in the order in which the program reaches them.
     owned : keys of the variables that optimizers own (slots, counts, rates).
-    iterations : keys of the optimizers' counts of training steps.
+    iterations : keys of the counts of training steps, of optimizers and of what else counts beside a learning rate.
     of_root : keys of the variables that the checkpoint holds directly, by name.
     """
 
     def __init__(self, serialized: bytes, path: str) -> None:
         self._parse(serialized, path)
-        self._optimizers = {node for node in range(len(self._children)) if self._is_optimizer(node)}
+        edges = [{edge for edge, _ in children} for children in self._children]
+        # An optimizer lists its variables or its slots; a count beside a rate may also belong to a trainer that holds the model.
+        counting = [node for node, names in enumerate(edges) if names.intersection(_ITERATIONS) and names & _RATES]
+        self._optimizers = self._slot_keepers | {node for node in counting if _OWN_VARIABLES in edges[node]}
         self._walk()
         owned = self._owned_by_optimizers()
         self.owned = {self._keys[node] for node in owned if node in self._keys}
         self.iterations = [
             self._keys[child]
-            for node in sorted(self._optimizers)
+            for node in counting
             for edge, child in self._children[node]
             if edge in _ITERATIONS and child in self._keys
         ]
@@ -99,10 +104,6 @@ class ObjectGraph:
         ids = {child for children in self._children for _, child in children} | self._slots
         if not graph.nodes or any(not 0 <= number < len(graph.nodes) for number in ids):
             raise DamagedError("file_damaged", path=path, what="its object graph refers to objects that it does not have")
-
-    def _is_optimizer(self, node: int) -> bool:
-        edges = {edge for edge, _ in self._children[node]}
-        return node in self._slot_keepers or bool(edges.intersection(_ITERATIONS) and edges & _OPTIMIZER_PARTS)
 
     def _walk(self) -> None:
         """Reach every object by a shortest path, through optimizers and lists of variables only where nothing else leads."""
@@ -143,11 +144,13 @@ class ObjectGraph:
         return owned | seen
 
     def _describe(self, nodes: list[int]) -> list[Variable]:
+        edges = [(parent, edge, child) for parent, children in enumerate(self._children) for edge, child in children]
+        self._biases = {parent: child for parent, edge, child in edges if edge == "bias"}
+        self._recurrent = {parent for parent, edge, _ in edges if edge == "recurrent_kernel"}
         parents = defaultdict[int, list[tuple[int, str]]](list)
-        for parent, children in enumerate(self._children):
-            for edge, child in children:
-                if child in self._keys:
-                    parents[child].append((parent, edge))
+        for parent, edge, child in edges:
+            if child in self._keys:
+                parents[child].append((parent, edge))
         on_shelf = {(self._shelf(node), self._full_names[node]): self._keys[node] for node in nodes}
         variables = []
         for node in nodes:
@@ -170,10 +173,8 @@ class ObjectGraph:
         for parent, edge in parents:
             if edge in _TABLE_EDGES:
                 return "embedding", None, parent
-            if edge in _KERNEL_EDGES:
-                siblings = dict(self._children[parent])
-                if "recurrent_kernel" not in siblings:
-                    return "kernel", self._keys.get(siblings.get("bias", -1)), parent
+            if edge in _KERNEL_EDGES and parent not in self._recurrent:
+                return "kernel", self._keys.get(self._biases.get(parent, -1)), parent
         return "other", None, None
 
     def _edges_to(self, node: int) -> list[str]:
@@ -184,18 +185,22 @@ class ObjectGraph:
         return edges[::-1]
 
     def _name(self, node: int) -> str:
-        """The path to a variable as the program's author would write it."""
+        """The path to a variable as the program's author would write it.
+
+        Where Keras' own lists of layers begin, the full name goes on: as many of its last parts as there are layers on the
+        path, since a full name may start with an automatic name of the whole model.
+        """
         if not 0 < self._depth[node] <= _MAX_DEPTH:
             return plain_key(self._keys[node])
         edges, full_name = self._edges_to(node), self._full_names[node]
-        internal = next((position for position, edge in enumerate(edges) if _INTERNAL.fullmatch(edge)), None)
+        internal = next((position for position, edge in enumerate(edges) if _is_internal(edge)), None)
         if internal is None or not full_name:
             last = edges[-1]
             return "/".join([*edges[:-1], last[1:] if last in _TABLE_EDGES | _KERNEL_EDGES and last[0] == "_" else last])
-        before = [] if node in self._late else edges[:internal]
-        if before and before[-1] == full_name.partition("/")[0]:
-            before.pop()
-        return "/".join([*before, full_name])
+        if node in self._late:
+            return full_name
+        n_parts = sum(not _HOLDERS.fullmatch(edge) for edge in edges[internal:])
+        return "/".join([*edges[:internal], *full_name.split("/")[-n_parts:]])
 
     def _layer_name(self, layer: int, variable: int) -> str | None:
         """The author's name of a layer: from its variable's full name, else the attribute that holds the layer.
@@ -205,10 +210,14 @@ class ObjectGraph:
         """
         holder, edge = self._reached.get(layer, (0, ""))
         full_name = self._full_names[variable]
-        in_keras_list = _INTERNAL.fullmatch(edge) or (edge.isdigit() and _INTERNAL.fullmatch(self._reached[holder][1]))
+        in_keras_list = _is_internal(edge) or (edge.isdigit() and _is_internal(self._reached[holder][1]))
         if in_keras_list or full_name.count("/") > 1:
             return layer_of(full_name)
         return None if edge.isdigit() else edge or None
+
+
+def _is_internal(edge: str) -> bool:
+    return bool(_HOLDERS.fullmatch(edge) or _KERAS_2_LAYER.fullmatch(edge))
 
 
 def plain_key(key: str) -> str:

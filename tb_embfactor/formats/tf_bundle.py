@@ -46,7 +46,7 @@ class BundleReader(StoredTensors):
         graph = ObjectGraph(serialized, bundle.path) if serialized is not None else None
         variables = graph.variables if graph else []
         known = {variable.key for variable in variables} | (graph.owned if graph else set())
-        variables = [*variables, *_judge_by_name({key: bundle.shapes[key] for key in bundle.shapes if key not in known})]
+        variables = [*variables, *_judge_by_name({key: shape for key, shape in bundle.shapes.items() if key not in known})]
         self._collect(variables)
         self.step = _find_step(bundle, graph, name or folder.path.name)
         self.wall_time = _wall_time(folder, name)
@@ -54,17 +54,22 @@ class BundleReader(StoredTensors):
     def _collect(self, variables: list[Variable]) -> None:
         """Matrices once each, with the biases that belong to them, and why others are left out."""
         shapes = self._bundle.shapes
+        variables = list({variable.key: variable for variable in variables}.values())
         found, skipped = self._readable_matrices([variable for variable in variables if len(shapes.get(variable.key, ())) == 2])
         name_of = _unique_names([variable for variable, _ in found])
-        bias_of = {variable.key: variable.bias for variable, tensor in found if shapes.get(variable.bias or "") == tensor.shape[1:]}
-        bias_names = _unique_names([variable for variable in variables if variable.key in bias_of.values()])
+        biases = {item.key: item.bias for item, tensor in found if item.bias and shapes.get(item.bias) == tensor.shape[1:]}
+        used = set(biases.values())
+        bias_names = _unique_names([variable for variable in variables if variable.key in used])
         n_same = Counter(variable.full_name for variable, _ in found)
         infos: list[MatrixInfo] = []
         vectors: dict[str, StoredTensor] = {}
         for variable, tensor in found:
-            bias = bias_names.get(bias_of.get(variable.key) or "")
-            if variable.bias is not None and bias is not None:
-                vectors[bias] = self._bundle.tensor(variable.bias)
+            bias = bias_names.get(biases.get(variable.key, ""))
+            if bias is not None and bias not in vectors:
+                try:
+                    vectors[bias] = self._bundle.tensor(biases[variable.key])
+                except UnsupportedError:
+                    bias = None
             # The variables of a subclassed Keras model may share one full name, which then tells no layer.
             layer = None if variable.shelf is not None and n_same[variable.full_name] > 1 else variable.layer
             checksum = self._bundle.checksum(variable.key)
@@ -102,7 +107,8 @@ class BundleReader(StoredTensors):
 def _unique_names(variables: list[Variable]) -> dict[str, str]:
     """Names by key: those for people, and where several variables would share one, the paths in the checkpoint."""
     n_uses = Counter(variable.name for variable in variables)
-    return {variable.key: variable.name if n_uses[variable.name] == 1 else plain_key(variable.key) for variable in variables}
+    names = {variable.key: variable.name if n_uses[variable.name] == 1 else plain_key(variable.key) for variable in variables}
+    return names if len(set(names.values())) == len(names) else {key: key for key in names}
 
 
 def _judge_by_name(shapes: dict[str, tuple[int, ...]]) -> Iterator[Variable]:
@@ -112,7 +118,7 @@ def _judge_by_name(shapes: dict[str, tuple[int, ...]]) -> Iterator[Variable]:
             continue
         role = guess_role(name)
         bias = name_beside(name, "bias") if role == "kernel" else None
-        yield Variable(name, name, "", role, layer_of(name) if role != "other" else None, bias, None)
+        yield Variable(name, plain_key(name), "", role, layer_of(name) if role != "other" else None, bias, None)
 
 
 def _find_step(bundle: Bundle, graph: ObjectGraph | None, name: str) -> int | None:

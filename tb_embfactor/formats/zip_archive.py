@@ -114,10 +114,11 @@ def _find_directory(source: Source) -> tuple[int, int, int]:
     if _IN_EXTRA in (size, offset) or n_members == _IN_EXTRA_16:
         locator_at = end - _LOCATOR.size
         signature, _, end, _ = _LOCATOR.unpack(source.read_at(max(0, locator_at), _LOCATOR.size))
-        record = _END64.unpack(source.read_at(end, _END64.size))
-        if signature != b"PK\6\7" or record[0] != b"PK\6\6" or end + 12 + record[1] != locator_at:
-            raise _damaged(source, "its record for large archives is not one")
-        n_members, size, offset = record[7:]
+        if signature != b"PK\6\7" or end + _END64.size != locator_at:
+            raise _damaged(source, "it lacks the records of a large archive")
+        signature, *_, n_members, size, offset = _END64.unpack(source.read_at(end, _END64.size))
+        if signature != b"PK\6\6":
+            raise _damaged(source, "it lacks the records of a large archive")
     if offset + size != end:
         raise _damaged(source, "its directory does not lie where the record at its end says")
     return n_members, offset, size

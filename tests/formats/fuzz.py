@@ -1,0 +1,151 @@
+"""Damages valid files in many ways and reads them: nothing but a result or an error of ours may come out, soon, in little memory.
+
+    EMBFACTOR_FIXTURES=... python -m tests.formats.fuzz [MUTATIONS [SEED]]
+
+Every case runs in this process, which limits its own memory and lets itself be killed when a case takes too long, so the test
+runs it as a child. Checksums would stop most damage at the door; each target is tried with and without them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import os
+import random
+import resource
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from unittest import mock
+
+from tb_embfactor.errors import EmbfactorError
+from tests.formats.contract import open_reader, read_everything
+
+MEMORY_BYTES = 512 << 20
+"""Beside what the process has when the cases start."""
+
+SECONDS = 10
+"""For a case; far above what any takes, as machines may be busy."""
+
+_NUMBERS = [0, 1, 2, 7, 0x7F, 0x80, 0xFF, 0xFFFF, 1 << 31, (1 << 31) - 1, (1 << 32) - 1, 1 << 40, (1 << 63) - 1, (1 << 64) - 1]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A file to damage. region : where in it, as a share of its size. checkpoint : what to open, if another file."""
+
+    name: str
+    file: str
+    format: str
+    checkpoint: str | None = None
+    region: tuple[float, float] = (0, 1)
+    checked: bool = True
+
+
+TARGETS = [
+    Target("tf index", "tf_functional/files/ckpt-4.index", "tf-checkpoint", "ckpt-4"),
+    Target("tf index, no checksums", "tf_functional/files/ckpt-4.index", "tf-checkpoint", "ckpt-4", checked=False),
+    Target("tf slices, no checksums", "tf_saver/files/model.ckpt-3.index", "tf-checkpoint", "model.ckpt-3", checked=False),
+    Target("tf data", "tf_functional/files/ckpt-4.data-00000-of-00001", "tf-checkpoint", "ckpt-4"),
+    Target("tf data, no checksums", "tf_functional/files/ckpt-4.data-00000-of-00001", "tf-checkpoint", "ckpt-4", checked=False),
+    Target("keras", "keras_functional/files/epoch-01.keras", "keras", checked=False),
+    Target("keras, its HDF5", "keras_functional/files/epoch-01.keras", "keras", region=(0.18, 0.98)),
+    Target("keras, its directory", "keras_functional/files/epoch-01.keras", "keras", region=(0.99, 1)),
+    Target("keras, its configuration", "keras_functional/files/epoch-01.keras", "keras", region=(0, 0.18), checked=False),
+]
+
+
+class _Anything(int):
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __ne__(self, other: object) -> bool:
+        return False
+
+    __hash__ = int.__hash__
+
+
+@contextlib.contextmanager
+def without_checksums() -> Iterator[None]:
+    places = ("leveldb_table.masked_crc32c", "bundle.mask_crc", "stored.mask_crc", "keras_archive.zlib.crc32")
+    with contextlib.ExitStack() as stack:
+        for place in places:
+            stack.enter_context(mock.patch(f"tb_embfactor.formats.{place}", return_value=_Anything()))
+        yield
+
+
+def mutate(data: bytes, region: tuple[float, float], rng: random.Random) -> bytes:
+    out = bytearray(data)
+    low, high = (int(share * len(data)) for share in region)
+    for _ in range(rng.choice((1, 1, 1, 2, 4))):
+        at = rng.randrange(low, max(high, low + 1)) if len(out) > high - 1 else rng.randrange(len(out) or 1)
+        kind = rng.randrange(8)
+        if kind <= 2:
+            out[at : at + 1] = bytes([rng.randrange(256)])
+        elif kind <= 4:
+            width = rng.choice((1, 2, 4, 8))
+            out[at : at + width] = (rng.choice(_NUMBERS) & (1 << 8 * width) - 1).to_bytes(width, "little")
+        elif kind == 5:
+            n_bytes, source = rng.randrange(1, 65), rng.randrange(len(data))
+            out[at : at + n_bytes] = data[source : source + n_bytes]
+        elif kind == 6:
+            out[at:at] = rng.randbytes(rng.randrange(1, 9))
+        else:
+            del out[at : at + rng.choice((1, 2, 8, 100, len(data)))]
+    return bytes(out)
+
+
+def run(target: Target, fixtures: Path, n_mutations: int, seed: int) -> tuple[Counter[str], float]:
+    """Outcomes by name, and the longest time in seconds."""
+    rng = random.Random(f"{target.name} {seed}")
+    original = fixtures / target.file
+    data, outcomes, slowest = original.read_bytes(), Counter[str](), 0.0
+    with tempfile.TemporaryDirectory() as directory, contextlib.nullcontext() if target.checked else without_checksums():
+        for path in original.parent.glob(f"{target.checkpoint or original.name}*"):
+            shutil.copy(path, directory)
+        for number in range(n_mutations):
+            (Path(directory) / original.name).write_bytes(mutate(data, target.region, rng))
+            faulthandler.dump_traceback_later(SECONDS, exit=True)
+            started = time.monotonic()
+            try:
+                reader = open_reader(Path(directory) / (target.checkpoint or original.name), target.format)
+                try:
+                    read_everything(reader)
+                    reader.fingerprint()
+                finally:
+                    reader.close()
+                outcome = "read"
+            except EmbfactorError as error:
+                outcome = type(error).__name__
+            except BaseException:
+                print(f"{target.name}: mutation {number} of seed {seed} got through", file=sys.stderr)
+                raise
+            slowest = max(slowest, time.monotonic() - started)
+            outcomes[outcome] += 1
+    faulthandler.cancel_dump_traceback_later()
+    return outcomes, slowest
+
+
+def main() -> None:
+    n_mutations = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    fixtures = Path(os.environ["EMBFACTOR_FIXTURES"])
+    for target in TARGETS:
+        run(target, fixtures, 1, seed)  # imports
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize() if sys.platform == "linux" else 0
+    if used:
+        resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY_BYTES,) * 2)
+    for target in TARGETS:
+        outcomes, slowest = run(target, fixtures, n_mutations, seed)
+        counts = ", ".join(f"{count} {name}" for name, count in outcomes.most_common())
+        print(f"{target.name:26} slowest {slowest * 1000:6.1f} ms   {counts}")
+    print(f"most memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
+
+
+if __name__ == "__main__":
+    main()
