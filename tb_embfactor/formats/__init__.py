@@ -34,6 +34,7 @@ class MatrixInfo:
     role : "embedding" and "kernel" from the structure of the model (object graph, layer classes), not from names alone.
     bias : name of the vector added to each of its *outputs* in the same checkpoint, to be read by `Reader.read_vector`.
     layer : name of the layer as its author wrote it, where the checkpoint knows it.
+    stored_name : what the file itself calls the tensor, where that is another name; a projector's configuration uses it.
     checksum : the format's own checksum of the stored bytes, where there is one; equal numbers have an equal checksum.
     """
 
@@ -44,6 +45,7 @@ class MatrixInfo:
     bias: str | None = None
     layer: str | None = None
     checksum: str | None = None
+    stored_name: str | None = None
 
 
 class Reader(Protocol):
@@ -155,7 +157,9 @@ def get(name: str) -> Format:
     try:
         return FORMATS[name]
     except KeyError:
-        raise NotFoundError("bad_parameter", owner="formats", name="format", needed=f"one of {sorted(FORMATS)}", got=name) from None
+        raise NotFoundError(
+            "bad_parameter", owner="formats", name="format", needed=f"one of {sorted(FORMATS)}", got=name
+        ) from None
 
 
 for _format in (

@@ -41,10 +41,7 @@ def open_reader(folder: Folder, name: str) -> KerasReader:
 
 
 class KerasReader(StoredTensors):
-    """See `tb_embfactor.formats.Reader`.
-
-    stored_names : the path of each matrix in the HDF5 file.
-    """
+    """See `tb_embfactor.formats.Reader`."""
 
     def __init__(self, folder: Folder, name: str, source: FileSource) -> None:
         self._file, self._path = source, folder.path / name
@@ -72,10 +69,9 @@ class KerasReader(StoredTensors):
             if bias is not None:
                 vectors[model.names[bias]] = _stored(weights, model.datasets[bias])
             shape, dtype, bias = matrices[name].shape, dataset.dtype.name, bias and model.names[bias]
-            infos.append(MatrixInfo(name, shape, dtype, role, bias, model.layer_name(path)))
+            infos.append(MatrixInfo(name, shape, dtype, role, bias, model.layer_name(path), stored_name=path))
         super().__init__(self._file.name, matrices, vectors)
         self.matrices, self.skipped = tuple(infos), tuple(skipped)
-        self.stored_names = {model.names[path]: path for path in model.matrices}
 
     def _iterations(self, model: _SavedModel, weights: Source) -> int | None:
         """The optimizers' count of training steps."""

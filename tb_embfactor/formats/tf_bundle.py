@@ -35,10 +35,7 @@ def open_reader(folder: Folder, name: str) -> BundleReader:
 
 
 class BundleReader(StoredTensors):
-    """See `tb_embfactor.formats.Reader`.
-
-    stored_names : the key of each matrix in the checkpoint, which a projector's configuration calls its tensor name.
-    """
+    """See `tb_embfactor.formats.Reader`."""
 
     def __init__(self, folder: Folder, name: str, bundle: Bundle) -> None:
         self._bundle = bundle
@@ -73,10 +70,10 @@ class BundleReader(StoredTensors):
             # The variables of a subclassed Keras model may share one full name, which then tells no layer.
             layer = None if variable.shelf is not None and n_same[variable.full_name] > 1 else variable.layer
             checksum = self._bundle.checksum(variable.key)
-            infos.append(MatrixInfo(name_of[variable.key], tensor.shape, tensor.dtype.name, variable.role, bias, layer, checksum))
+            name, dtype = name_of[variable.key], tensor.dtype.name
+            infos.append(MatrixInfo(name, tensor.shape, dtype, variable.role, bias, layer, checksum, stored_name=variable.key))
         super().__init__(self._bundle.path, {name_of[variable.key]: tensor for variable, tensor in found}, vectors)
         self.matrices, self.skipped = tuple(infos), tuple(skipped)
-        self.stored_names = {name: key for key, name in name_of.items()}
 
     def _readable_matrices(self, variables: list[Variable]) -> tuple[list[tuple[Variable, StoredTensor]], list[Message]]:
         found: list[tuple[Variable, StoredTensor]] = []

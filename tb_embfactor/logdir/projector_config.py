@@ -109,8 +109,8 @@ def _matching(tensor_name: str, matrices: Sequence[MatrixInfo]) -> MatrixInfo | 
         return bool(wanted) and (name.endswith("/" + wanted) or wanted.endswith("/" + name))
 
     tests: tuple[Callable[[MatrixInfo], bool], ...] = (
-        lambda info: info.name == tensor_name,
-        lambda info: canonical(info.name) == wanted,
+        lambda info: tensor_name in (info.name, info.stored_name),
+        lambda info: wanted in (canonical(info.name), info.stored_name and canonical(info.stored_name)),
         ends_alike,
         lambda info: info.layer is not None and f"/{canonical(info.layer)}/" in f"/{wanted}/",
     )

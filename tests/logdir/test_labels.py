@@ -358,6 +358,18 @@ def test_the_first_entry_of_a_tensor_counts() -> None:
     assert match_entries(entries, infos("tok")) == {"tok": entries[0]}
 
 
+def test_a_tensor_may_be_named_as_the_file_names_it() -> None:
+    """What Keras 3 calls an embedding under tf.train.Checkpoint(model=, optimizer=); the catalogue gives its path in the model."""
+    key = "optimizer/_trainable_variables/0/.ATTRIBUTES/VARIABLE_VALUE"
+    matrices = [
+        MatrixInfo("model/tok/embeddings", (4, 2), "float32", "embedding", stored_name=key),
+        MatrixInfo("model/pos/embeddings", (4, 2), "float32", "embedding", stored_name=key.replace("0", "1")),
+    ]
+    for name in (key, key.removesuffix("/.ATTRIBUTES/VARIABLE_VALUE")):
+        entry = ConfigEntry(name, "metadata.tsv", False)
+        assert match_entries([entry], matrices) == {"model/tok/embeddings": entry}
+
+
 def test_canonical_names() -> None:
     assert canonical("a.Sb..c/.ATTRIBUTES/VARIABLE_VALUE") == "a/b.c"
     assert canonical("emb:0") == "emb"
