@@ -3,7 +3,7 @@
     python benchmarks/factor.py [ROWSxCOLUMNS ...]        (default: 30522x384 250002x768)
 
 Each contender runs in a process of its own, on the same float32 file, in turn, for ROUNDS rounds; shown are medians, the ratio to
-tb_embfactor, the memory beyond that of the imports (peak resident set), and the largest relative error of the singular values down
+tb_embfactor, the memory beyond that of the imports (peak resident set) and the largest relative error of the singular values down
 to 1e-6·σ₁ against float64 LAPACK. `flat` is noise; `collapsed` has a quarter of the directions strong and the rest at 1e-5, which
 float32 arithmetic loses and for which tb_embfactor makes its second pass.
 """

@@ -28,7 +28,7 @@ def stored(directory: Path, index: int, entry: dict) -> np.ndarray:
 def every_matrix(fixtures_dir: Path, case: str) -> Iterator[tuple[ef.Factorization | MatrixError, np.ndarray]]:
     directory = fixtures_dir / case
     for index, expected in enumerate(json.loads((directory / "expected.json").read_text())["checkpoints"]):
-        checkpoint = ef.open_checkpoint(directory / expected["folder"] / expected["name"])
+        checkpoint = ef.open_checkpoint(directory / expected["folder"] / (expected["name"] or ".index"))
         for entry in expected["matrices"]:
             try:
                 yield ef.factorize(checkpoint[entry["name"]]), stored(directory, index, entry)

@@ -359,7 +359,7 @@ def test_the_first_entry_of_a_tensor_counts() -> None:
 
 
 def test_a_tensor_may_be_named_as_the_file_names_it() -> None:
-    """What Keras 3 calls an embedding under tf.train.Checkpoint(model=, optimizer=); the catalogue gives its path in the model."""
+    """What Keras 3 calls an embedding under tf.train.Checkpoint(model=, optimizer=); we give its path in the model."""
     key = "optimizer/_trainable_variables/0/.ATTRIBUTES/VARIABLE_VALUE"
     matrices = [
         MatrixInfo("model/tok/embeddings", (4, 2), "float32", "embedding", stored_name=key),
