@@ -67,7 +67,20 @@ TEMPLATES: dict[str, str] = {
     "basis_of_u": "U has orthonormal columns, so all its principal components but one have the same variance: "
     "there are no preferred axes. Shown is a fixed choice, near the columns of U.",
     "rows_skipped": "{n} of {n_rows} rows hold NaN or Inf and are left out.",
+    # Verdicts
+    "verdict_collapsed": "Collapsed to about {k} of {d} directions, which hold 99.9 % of the variance. "
+    "Try a lower learning rate or less weight decay on this layer; or make it narrower, if it needs no more.",
+    "verdict_untrained": "Looks untrained: its spectrum is that of a random initialisation. "
+    "Check that the layer gets gradients: is it frozen, or are its inputs never used?",
+    "verdict_initial": "As initialised: its spectrum is that of random numbers, as it should be at the first checkpoint.",
+    "verdict_dominated": "One common direction dominates: two rows have a cosine of {cosine} on average. "
+    "Try centring the rows, or taking out the leading direction, before you compare them.",
+    "verdict_unmoved": "{n} of {n_rows} rows never moved since the first checkpoint. "
+    "Their inputs may never occur: check the vocabulary, the sampling and the padding.",
+    "verdict_fine": "No sign of trouble: effective rank {rank} of {d}, and more than a random initialisation has.",
+    "verdict_unknown": "Too small to tell learning from chance.",
     # Worker
+    "task_movement": "Comparing {matrix} of {checkpoint} with the first checkpoint",
     "task_scan": "Looking for checkpoints",
     "task_spectrum": "Factoring {matrix} of {checkpoint}",
     "task_points": "Projecting {matrix} of {checkpoint}",

@@ -154,7 +154,7 @@ def test_files_that_crash_their_parser_are_set_aside(open_service: Callable[...,
     assert len(ids(catalogue)) == 3
     n_restarts = service.status()["n_restarts"]
     service.start_scan(0)
-    eventually(lambda: service._scan_job is None)
+    eventually(lambda: not service.listing.is_scanning)
     assert service.status()["n_restarts"] == n_restarts, "not opened again while it stays the same"
     tiny_format.write(logs / RUN / "bad1.tiny", table(1), 1)
     assert "run/bad1.tiny" in ids(rescanned(service, lambda catalogue: len(catalogue["problems"]) == 1))

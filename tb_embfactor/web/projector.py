@@ -87,7 +87,7 @@ def _wait_for(answer: Any) -> Any:
 
 
 def _about(request: wrappers.Request, service: Service, chosen: dict[str, str]) -> wrappers.Response:
-    _, _, matrix = service.find(**_names(chosen))
+    _, matrix = service.listing.find(**_names(chosen))
     n_rows, n_columns = matrix["shape"]
     share: float | None = 1.0
     if chosen["values"] == "scores":
@@ -110,7 +110,7 @@ def _runs(request: wrappers.Request, service: Service, chosen: dict[str, str]) -
 
 
 def _info(request: wrappers.Request, service: Service, chosen: dict[str, str]) -> wrappers.Response:
-    _, checkpoint, matrix = service.find(**_names(chosen))
+    checkpoint, matrix = service.listing.find(**_names(chosen))
     n_rows, n_columns = matrix["shape"]
     if chosen["values"] == "scores":
         n_columns = _scores(service, chosen)[0].shape[1]
@@ -127,7 +127,7 @@ def _tensor(request: wrappers.Request, service: Service, chosen: dict[str, str])
     if chosen["values"] == "scores":
         body = np.nan_to_num(_scores(service, chosen)[0][:n_rows]).tobytes()
     else:
-        _, _, matrix = service.find(**_names(chosen))
+        _, matrix = service.listing.find(**_names(chosen))
         n_rows = min(n_rows, matrix["shape"][0])
         n_bytes = n_rows * matrix["shape"][1] * 4
         if n_bytes > MAX_MATRIX_BYTES:

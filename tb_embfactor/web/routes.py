@@ -85,7 +85,7 @@ def make_apps(service: Service) -> dict[str, App]:
         return http_util.Respond(request, file.read_bytes(), kind)
 
     def _is_current(request: wrappers.Request, names: dict[str, str]) -> bool:
-        _, checkpoint, _ = service.find(names["run"], names["checkpoint"])
+        checkpoint, _ = service.listing.find(**names)
         return request.args.get("v") == checkpoint["fingerprint"]
 
     table: dict[str, Any] = {

@@ -35,6 +35,7 @@ class Job:
     title: Message
     urgent: bool
     on_done: Callable[[Job], None] | None = None
+    order: int = 0  # of submission, or of when somebody last asked for it
     progress: float | None = None
     opening: str | None = None  # the file that the child said it was about to parse
     started: float | None = None
@@ -44,6 +45,10 @@ class Job:
 
     def wait(self, seconds: float | None = None) -> bool:
         return self._done.wait(seconds)
+
+    @property
+    def is_answered(self) -> bool:
+        return self._answer is not None or self._error is not None
 
     def result(self) -> tuple[dict[str, Any], bytes]:
         """The child's answer as (document, body), once there is one; raises the error that the job ended with."""
@@ -72,7 +77,7 @@ class Worker:
         ] = {}  # files, each in one state, that a child must not open again, and what to say of them
         self.n_restarts = -1
         self._stall_seconds = stall_seconds
-        self._jobs: dict[str, Job] = {}  # by key, in order of submission: queued ones and the current one
+        self._jobs: dict[str, Job] = {}  # by key: queued ones and the current one
         self._current: Job | None = None
         self._cancelled: set[str] = set()
         self._child: _Child | None = None
@@ -95,13 +100,12 @@ class Worker:
         `on_done` is called once with the finished job, before those who wait for it go on.
         """
         with self._changed:
+            order = next(self._ids)
             job = self._jobs.get(key)
-            if job is None:
-                job = Job(str(next(self._ids)), key, task, params, title, urgent, on_done)
+            if job is None or job.is_answered:
+                job = self._jobs[key] = Job(str(order), key, task, params, title, urgent, on_done, order)
             elif urgent and job is not self._current:
-                del self._jobs[key]
-                job.urgent = True
-            self._jobs[key] = job
+                job.urgent, job.order = True, order
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="embfactor-worker", daemon=True)
                 self._thread.start()
@@ -156,10 +160,9 @@ class Worker:
 
     def _rank(self, job: Job) -> tuple[int, int]:
         """The order of work: the running job, then urgent ones with the newest first, then the others as they came."""
-        position = list(self._jobs).index(job.key)
         if job is self._current:
             return (0, 0)
-        return (1, -position) if job.urgent else (2, position)
+        return (1, -job.order) if job.urgent else (2, job.order)
 
     def _run(self) -> None:
         while True:
@@ -177,9 +180,10 @@ class Worker:
                 answer = error
             except Exception as error:  # a bug here must not stop the queue
                 answer = WorkerError("internal", task=job.title.text, reason=f"{type(error).__name__}: {error}")
-            job.finish(answer)  # before it leaves the table, so that nobody submits it again in between
+            job.finish(answer)  # before it leaves the table, so that what it brought is known to whoever does not find it there
             with self._changed:
-                self._jobs.pop(job.key, None)
+                if self._jobs.get(job.key) is job:
+                    del self._jobs[job.key]
                 self._cancelled.discard(job.id)
         if self._child:
             self._child.end()

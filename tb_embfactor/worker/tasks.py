@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
@@ -70,6 +71,17 @@ class Tasks:
         }
         return {}, self._kept(key, arrays.encode(tensors, info))
 
+    def do_movement(self, run: str, checkpoint: str, matrix: str, first: str, key: str) -> Answer:
+        """How many rows are what they were at the first checkpoint, to the bit."""
+        now, then = self._matrix(run, checkpoint, matrix), self._matrix(run, first, matrix)
+        rows_unmoved = None
+        if now.shape == then.shape and now.dtype == then.dtype:
+            rows_unmoved = 0
+            for one, other in zip(now.blocks(), then.blocks(), strict=True):
+                rows_unmoved += int(np.sum(np.all((one == other) | (np.isnan(one) & np.isnan(other)), axis=1)))
+                self._report()
+        return {}, self._kept(key, arrays.encode({}, {"rows_unmoved": rows_unmoved}))
+
     def do_points(
         self, run: str, checkpoint: str, matrix: str, transform: str, key: str, method: str, n_components: int, axes: str | None
     ) -> Answer:
@@ -101,10 +113,10 @@ class Tasks:
         """The label columns of a matrix."""
         source = self._matrix(run, checkpoint, matrix)
         if source.labels is None:
-            return {"source": None, "n_rows": 0, "offset": 0, "columns": [], "notes": []}, b""
+            return _json({"source": None, "n_rows": 0, "offset": 0, "columns": [], "notes": []})
         table = source.labels.read(source.shape[0])
         columns = [{"name": column.name, "kind": column.kind, "values": arrays.finite(column.values)} for column in table.columns]
-        return {**source.labels.to_json(), "columns": columns, "notes": [note.to_json() for note in table.notes]}, b""
+        return _json({**source.labels.to_json(), "columns": columns, "notes": [note.to_json() for note in table.notes]})
 
     def do_rows(self, run: str, checkpoint: str, matrix: str, start: int, stop: int) -> Answer:
         """Rows of a matrix as stored."""
@@ -153,6 +165,10 @@ class Tasks:
     def _kept(self, key: str, body: bytes) -> bytes:
         self._cache.put("results", key, body)
         return body
+
+
+def _json(document: dict[str, Any]) -> Answer:
+    return {}, json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _pack(spectrum: Spectrum) -> tuple[dict[str, np.ndarray], dict[str, Any]]:

@@ -112,7 +112,7 @@ def test_points(get: Callable[..., TestResponse], method: str, n: int) -> None:
 
 
 def test_a_reply_is_immutable_only_for_the_current_fingerprint(get: Callable[..., TestResponse], service: Service) -> None:
-    fingerprint = service.find("run", NAMES["checkpoint"])[1]["fingerprint"]
+    fingerprint = service.listing.find(**NAMES)[0]["fingerprint"]
     assert "immutable" in get("points", **NAMES, v=fingerprint).headers["Cache-Control"]
     for other in ({}, {"v": "old"}, {"v": fingerprint, "axes": "run/step_0.tiny"}):
         assert "no-cache" in get("points", **NAMES, **other).headers["Cache-Control"]
