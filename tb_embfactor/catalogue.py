@@ -18,8 +18,50 @@ RESCAN_SECONDS = 2.0
 _SHOWN = 8  # how many names an error lists
 
 
+class Listing:
+    """The document of one scan, and look-ups in it by name."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self.document = document
+        self._matrices_of = [{item["matrix"]: item for item in matrices} for matrices in document["signatures"]]
+
+    def run(self, run: str) -> list[dict[str, Any]]:
+        """The checkpoints of a run, in order; NotFoundError names the runs there are."""
+        runs = {item["run"]: item["checkpoints"] for item in self.document["runs"]}
+        if run not in runs:
+            raise NotFoundError("unknown_run", run=run, known=_some(runs))
+        return runs[run]
+
+    def find(self, run: str, checkpoint: str, matrix: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """A checkpoint and a matrix of it, by name."""
+        by_id = {item["checkpoint"]: item for item in self.run(run)}
+        if checkpoint not in by_id:
+            raise NotFoundError("unknown_checkpoint", run=run, checkpoint=checkpoint, known=_some(by_id))
+        found = by_id[checkpoint]
+        matrices = self._listed(found)
+        if matrix not in matrices:
+            raise NotFoundError("unknown_matrix", checkpoint=checkpoint, matrix=matrix, known=_some(matrices))
+        return found, matrices[matrix]
+
+    def matrices(self, run: str) -> dict[str, dict[str, Any]]:
+        """Every matrix of a run by name, as its last checkpoint that has it lists it."""
+        return {name: item for each in self.run(run) for name, item in self._listed(each).items()}
+
+    def _listed(self, checkpoint: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        return self._matrices_of[checkpoint["signature"]]
+
+    def series(self, run: str, matrix: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+        """The checkpoints of a run that have a matrix, with what is listed of it there."""
+        checkpoints = self.run(run)
+        found = [(each, matrices[matrix]) for each in checkpoints if matrix in (matrices := self._listed(each))]
+        if not found:
+            known = dict.fromkeys(name for each in checkpoints for name in self._listed(each))
+            raise NotFoundError("unknown_matrix", checkpoint=run, matrix=matrix, known=_some(known))
+        return found
+
+
 class Catalogue:
-    """The document of the route `catalogue`, and look-ups in it. Scans in the background, by the worker.
+    """The listing as it is now. Scans in the background, by the worker.
 
     keeps : asked for each checkpoint that is no longer on disk, with its run and its matrices, whether it stays listed as gone.
     """
@@ -32,7 +74,7 @@ class Catalogue:
         self._lock = threading.Lock()
         self._job: Job | None = None
         self._scanned_at = 0.0
-        self._document: dict[str, Any] = {
+        document: dict[str, Any] = {
             "version": "",
             "state": "scanning",
             "logdir": settings.logdir or settings.logdir_spec,
@@ -43,6 +85,7 @@ class Catalogue:
             "problems": [],
             "hints": [],
         }
+        self.listing = Listing(document)
 
     def start_scan(self, max_age_seconds: float = RESCAN_SECONDS) -> None:
         """Scan in the background, unless that is being done or was done just now."""
@@ -50,11 +93,7 @@ class Catalogue:
             if self._job is not None or time.monotonic() - self._scanned_at < max_age_seconds:
                 return
             params = {"set_aside": messages_json(self._worker.set_aside)}
-            self._job = self._worker.submit("scan", params, Message("task_scan"), key="scan", on_done=self._take)
-
-    def snapshot(self) -> dict[str, Any]:
-        with self._lock:
-            return self._document
+            self._job = self._worker.submit("scan", params, Message("task_scan"), key="scan", rank=(-1,), on_done=self._take)
 
     @property
     def is_scanning(self) -> bool:
@@ -76,7 +115,7 @@ class Catalogue:
         with self._lock:
             self._job = None
             self._scanned_at = time.monotonic()
-            self._document = content
+            self.listing = Listing(content)
 
     def _set_aside(self, opening: str, error: WorkerError) -> None:
         path = opening.partition(" ")[2]  # the key is the state of the files, a space, and the path
@@ -89,9 +128,9 @@ class Catalogue:
         self.start_scan(0)
 
     def _next(self, document: dict[str, Any] | None, error: EmbfactorError | None) -> dict[str, Any]:
-        content = self._document | (document or {"error": error.message.to_json() if error else None})
+        content = self.listing.document | (document or {"error": error.message.to_json() if error else None})
         if document:
-            self._keep_gone(self._document, content)
+            self._keep_gone(self.listing.document, content)
         content |= {"version": "", "state": "ready"}
         text = json.dumps(content, sort_keys=True)
         return content | {"version": hashlib.blake2b(text.encode(), digest_size=8).hexdigest()}
@@ -112,37 +151,6 @@ class Catalogue:
                     now["signatures"].append(matrices)
                 current["checkpoints"].append({**checkpoint, "gone": True, "signature": now["signatures"].index(matrices)})
                 current["checkpoints"].sort(key=lambda item: (item["step"] is None, item["step"] or 0, item["wall_time"]))
-
-    # --- look-ups
-
-    def run(self, run: str) -> list[dict[str, Any]]:
-        """The checkpoints of a run, in order; NotFoundError names the runs there are."""
-        runs = {item["run"]: item["checkpoints"] for item in self.snapshot()["runs"]}
-        if run not in runs:
-            raise NotFoundError("unknown_run", run=run, known=_some(runs))
-        return runs[run]
-
-    def find(self, run: str, checkpoint: str, matrix: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        """A checkpoint and a matrix of it, by name."""
-        by_id = {item["checkpoint"]: item for item in self.run(run)}
-        if checkpoint not in by_id:
-            raise NotFoundError("unknown_checkpoint", run=run, checkpoint=checkpoint, known=_some(by_id))
-        found = by_id[checkpoint]
-        matrices = {item["matrix"]: item for item in self.snapshot()["signatures"][found["signature"]]}
-        if matrix not in matrices:
-            raise NotFoundError("unknown_matrix", checkpoint=checkpoint, matrix=matrix, known=_some(matrices))
-        return found, matrices[matrix]
-
-    def series(self, run: str, matrix: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-        """The checkpoints of a run that have a matrix, with what is listed of it there."""
-        signatures = self.snapshot()["signatures"]
-        checkpoints = self.run(run)
-        listed = [{item["matrix"]: item for item in signatures[checkpoint["signature"]]} for checkpoint in checkpoints]
-        found = [(checkpoint, names[matrix]) for checkpoint, names in zip(checkpoints, listed, strict=True) if matrix in names]
-        if not found:
-            known = dict.fromkeys(name for names in listed for name in names)
-            raise NotFoundError("unknown_matrix", checkpoint=run, matrix=matrix, known=_some(known))
-        return found
 
 
 def _some(names: Any) -> str:

@@ -6,6 +6,7 @@ computes; the worker does, and this module never waits for it longer than it was
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections import OrderedDict
@@ -14,16 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from tb_embfactor import cache
-from tb_embfactor.catalogue import Catalogue
+from tb_embfactor.catalogue import Catalogue, Listing
 from tb_embfactor.errors import EmbfactorError, NotFoundError
 from tb_embfactor.messages import Message
 from tb_embfactor.worker import Settings
-from tb_embfactor.worker.process import Job, Worker
+from tb_embfactor.worker.process import Job, Rank, Worker
 
 _MEMORY_BYTES = 64 << 20
 _KEPT = ("spectrum", "movement", "points")  # tasks whose answers depend on their key alone
 _PASSING = ("cancelled", "worker_unavailable", "file_changed", "file_truncated", "file_missing")  # may succeed when asked again
 _SPECTRA = ("singular_values", "error_bound", "centered_singular_values", "centered_error_bound")
+ASKED, VIEWED, BACKGROUND = range(3)  # what somebody waits for, the series of the open view, the overview; the newest first
+SAMPLES = 12  # checkpoints of a run that the overview looks at
 ANSWERS = 2  # part of every key: raise it when an answer changes
 
 
@@ -56,20 +59,31 @@ class Service:
         self._memory: OrderedDict[str, bytes] = OrderedDict()
         self._failed: dict[str, EmbfactorError] = {}  # by key: what would only fail again
         self._lock = threading.Lock()
-        self.listing = Catalogue(settings, self._worker, self._has_results)
-        self.start_scan = self.listing.start_scan
+        self._catalogue = Catalogue(settings, self._worker, self._has_results)
+        self._clock = itertools.count(1)
+        self._summaries: dict[str, dict[str, Any]] = {}  # the named numbers of known spectra, by key
+        self.start_scan = self._catalogue.start_scan
+
+    @property
+    def listing(self) -> Listing:
+        """The log directory as last scanned."""
+        return self._catalogue.listing
+
+    @property
+    def is_scanning(self) -> bool:
+        return self._catalogue.is_scanning
 
     def catalogue(self, since: str | None = None) -> dict[str, Any]:
         """What the log directory holds; starts a scan when the last one is not recent."""
         self.start_scan()
-        snapshot = self.listing.snapshot()
+        snapshot = self.listing.document
         if since and since == snapshot["version"]:
             return {"version": since, "state": snapshot["state"], "unchanged": True}
         return snapshot
 
     def is_active(self) -> bool:
         """True while the first scan runs and whenever there is something to show, a problem included."""
-        snapshot = self.listing.snapshot()
+        snapshot = self.listing.document
         if snapshot["state"] == "ready" and not snapshot["runs"]:
             self.start_scan(max_age_seconds=5)
         return snapshot["state"] == "scanning" or any(snapshot[part] for part in ("runs", "problems", "error"))
@@ -83,16 +97,19 @@ class Service:
         series = self.listing.series(run, matrix)
         shape = [max(listed["shape"][axis] for _, listed in series) for axis in (0, 1)]
         tensors = {name: np.full((len(series), min(shape)), np.nan) for name in _SPECTRA}
-        entries, n_pending = [], 0
+        entries, n_pending, now = [], 0, next(self._clock)
         for index, (checkpoint, listed) in enumerate(series):
             names = {"run": run, "checkpoint": checkpoint["checkpoint"], "matrix": matrix}
             entry = {"checkpoint": checkpoint["checkpoint"], "step": checkpoint["step"], "state": "pending", "error": None}
-            body = self._background("spectrum", checkpoint, {**names, "transform": transform}, checkpoint["checkpoint"] == first)
+            rank = (VIEWED, -now, 0 if checkpoint["checkpoint"] == first else index + 1)
+            body = self._background("spectrum", checkpoint, {**names, "transform": transform}, rank)
             if isinstance(body, bytes):
                 values, numbers = arrays.decode(body)
                 for name in _SPECTRA:
                     tensors[name][index, : len(values[name])] = values[name]
-                rows_unmoved, is_comparing = (None, False) if transform else self._movement(names, checkpoint, listed, series[0])
+                rows_unmoved, is_comparing = (
+                    (None, False) if transform else self._movement(names, checkpoint, listed, series[0], rank)
+                )
                 numbers["metrics"]["rows_unmoved"] = rows_unmoved
                 n_pending += is_comparing
                 entry |= {
@@ -116,7 +133,7 @@ class Service:
         return arrays.encode(tensors, info)
 
     def _movement(
-        self, names: dict[str, Any], checkpoint: dict[str, Any], listed: dict[str, Any], earliest: tuple[Any, Any]
+        self, names: dict[str, Any], checkpoint: dict[str, Any], listed: dict[str, Any], earliest: tuple[Any, Any], rank: Rank
     ) -> tuple[int | None, bool]:
         """How many rows are still what they were at the earliest checkpoint, and whether that is being found out."""
         from tb_embfactor.arrays import decode_info
@@ -124,8 +141,71 @@ class Service:
         first, first_listed = earliest
         if first["checkpoint"] == checkpoint["checkpoint"] or first["gone"] or first_listed["shape"] != listed["shape"]:
             return None, False
-        body = self._background("movement", checkpoint, {**names, "first": first["checkpoint"]}, first_at=first["fingerprint"])
+        body = self._background(
+            "movement", checkpoint, {**names, "first": first["checkpoint"]}, rank, first_at=first["fingerprint"]
+        )
         return (decode_info(body)["rows_unmoved"] if isinstance(body, bytes) else None), body is None
+
+    def overview(self, roles: tuple[str, ...] = ("embedding",)) -> dict[str, Any]:
+        """Every matrix × run with its numbers at the last checkpoint, what they mean, and a few values along the run.
+
+        Most troubled first. What is not known is queued behind all that somebody looks at: the last checkpoint of each matrix
+        first, then the first one, then those between, at most `SAMPLES` of a run. Never waits.
+        """
+        from tb_embfactor.analysis.verdicts import SEVERITY
+
+        listing = self.listing
+        items = []
+        for run in listing.document["runs"]:
+            for matrix, listed in listing.matrices(run["run"]).items():
+                if listed["role"] in roles:
+                    items.append(self._overview_item(run["run"], matrix, listing.series(run["run"], matrix)))
+        items.sort(key=lambda item: -max((SEVERITY[verdict["code"]] for verdict in item["verdicts"]), default=-1))
+        return {"version": listing.document["version"], "n_pending": sum(item.pop("n_pending") for item in items), "items": items}
+
+    def _overview_item(self, run: str, matrix: str, series: list[tuple[dict[str, Any], dict[str, Any]]]) -> dict[str, Any]:
+        steps, ranks, n_pending = [], [], 0
+        last, listed = series[-1]
+        item: dict[str, Any] = {
+            "run": run,
+            "matrix": matrix,
+            **{name: listed[name] for name in ("shape", "dtype", "role", "layer")},
+        }
+        item |= {"checkpoint": last["checkpoint"], "step": last["step"], "n_checkpoints": len(series)}
+        item |= {"state": "pending", "error": None, "metrics": {}, "verdicts": []}
+        for turn, index in enumerate(_sample(len(series))):
+            checkpoint, listed = series[index]
+            names = {"run": run, "checkpoint": checkpoint["checkpoint"], "matrix": matrix}
+            numbers = self._summary(checkpoint, {**names, "transform": ""}, (BACKGROUND, min(turn, 2)))
+            if numbers is None:
+                n_pending += 1
+            elif isinstance(numbers, EmbfactorError):
+                if index == len(series) - 1:
+                    item |= {"state": "failed", "error": numbers.message.to_json()}
+            else:
+                steps.append((index, checkpoint["step"]))
+                ranks.append((index, numbers["effective_rank"]))
+                if index == len(series) - 1:
+                    rows_unmoved, is_comparing = self._movement(names, checkpoint, listed, series[0], (BACKGROUND, 1))
+                    n_pending += is_comparing
+                    known = {**numbers, "rows_unmoved": rows_unmoved}
+                    item |= {"state": "done", "metrics": known, "verdicts": _verdicts(known, listed, False)}
+        trend = {"steps": [step for _, step in sorted(steps)], "effective_rank": [rank for _, rank in sorted(ranks)]}
+        return item | {"trend": trend, "n_pending": n_pending}
+
+    def _summary(self, checkpoint: dict[str, Any], params: dict[str, Any], rank: Rank) -> dict[str, Any] | EmbfactorError | None:
+        """The named numbers of a spectrum, which are kept for good: the overview asks for all of them every few seconds."""
+        from tb_embfactor.arrays import decode_info
+
+        key = self._key("spectrum", checkpoint, params)
+        if key not in self._summaries:
+            if self._worker.has(key):
+                return None
+            body = self._background("spectrum", checkpoint, params, rank)
+            if not isinstance(body, bytes):
+                return body
+            self._summaries[key] = decode_info(body)["metrics"]
+        return self._summaries[key]
 
     def points(
         self,
@@ -180,7 +260,7 @@ class Service:
     # --- from memory, cache or worker
 
     def _background(
-        self, task: str, checkpoint: dict[str, Any], params: dict[str, Any], urgent: bool = False, **more: Any
+        self, task: str, checkpoint: dict[str, Any], params: dict[str, Any], rank: Rank, **more: Any
     ) -> bytes | EmbfactorError | None:
         """An answer that is known, or why there is none; None when it was queued."""
         key = self._key(task, checkpoint, params, **more)
@@ -191,19 +271,19 @@ class Service:
             return self._failed[key]
         if checkpoint["gone"]:
             return NotFoundError("gone", checkpoint=checkpoint["checkpoint"])
-        self._submit(task, {**params, "key": key}, key, urgent)
+        self._submit(task, {**params, "key": key}, key, rank)
         return None
 
     def _read(self, task: str, params: dict[str, Any], wait_seconds: float, key: str | None = None) -> bytes | Pending:
         """Bytes from the worker; without a key they are read anew each time."""
-        job = self._submit(task, params, key or json.dumps([task, *params.values()]))
+        job = self._submit(task, params, key or json.dumps([task, *params.values()]), (ASKED, -next(self._clock)))
         if job.wait(wait_seconds):
             return job.result()[1]
         return Pending(job.id, job.title, job.progress, self._worker.queued_before(job))
 
-    def _submit(self, task: str, params: dict[str, Any], key: str, urgent: bool = True) -> Job:
+    def _submit(self, task: str, params: dict[str, Any], key: str, rank: Rank) -> Job:
         title = Message(f"task_{task}", {"matrix": params["matrix"], "checkpoint": params["checkpoint"]})
-        return self._worker.submit(task, params, title, key, urgent, on_done=self._take)
+        return self._worker.submit(task, params, title, key, rank, on_done=self._take)
 
     def _take(self, job: Job) -> None:
         if job.task not in _KEPT:
@@ -242,6 +322,12 @@ class Service:
             name: value for name, value in params.items() if name not in ("run", "checkpoint")
         }  # the fingerprint stands for them
         return cache.key(kind=kind, checkpoint=checkpoint["fingerprint"], version=ANSWERS, **asked, **more)
+
+
+def _sample(n: int) -> list[int]:
+    """Indices of at most SAMPLES of n checkpoints, evenly spread: the last, the first, then those between."""
+    between = sorted({round(index * (n - 1) / (SAMPLES - 1)) for index in range(SAMPLES)} - {0, n - 1})
+    return list(dict.fromkeys([n - 1, 0, *between]))
 
 
 def _verdicts(numbers: dict[str, Any], listed: dict[str, Any], is_first: bool) -> list[dict[str, Any]]:

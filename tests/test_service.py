@@ -154,7 +154,7 @@ def test_files_that_crash_their_parser_are_set_aside(open_service: Callable[...,
     assert len(ids(catalogue)) == 3
     n_restarts = service.status()["n_restarts"]
     service.start_scan(0)
-    eventually(lambda: not service.listing.is_scanning)
+    eventually(lambda: not service.is_scanning)
     assert service.status()["n_restarts"] == n_restarts, "not opened again while it stays the same"
     tiny_format.write(logs / RUN / "bad1.tiny", table(1), 1)
     assert "run/bad1.tiny" in ids(rescanned(service, lambda catalogue: len(catalogue["problems"]) == 1))
@@ -242,3 +242,34 @@ def test_two_log_directories_by_name(open_service: Callable[..., Service], logs:
     write_run(tmp_path / "other", (1,))
     service = open_service(logdir="", logdir_spec=f"a:{logs},b:{tmp_path / 'other'}")
     assert [run["run"] for run in service.catalogue()["runs"]] == ["a/run", "b/."], "as TensorBoard names them"
+
+
+def test_the_overview(open_service: Callable[..., Service], logs: Path) -> None:
+    rng = np.random.default_rng(0)
+    for step in range(30):
+        tiny_format.write(logs / "healthy" / f"s{step}.tiny", rng.normal(size=(400, 10)), step) if step else (
+            logs / "healthy"
+        ).mkdir()
+        collapsing = rng.normal(size=(400, 10)) * np.r_[np.ones(2), np.full(8, 0.5**step)]
+        tiny_format.write(logs / "collapsing" / f"s{step}.tiny", collapsing, step) if step else (logs / "collapsing").mkdir()
+    service = open_service()
+    overview = eventually(lambda: (answer := service.overview())["n_pending"] == 0 and answer)
+    assert [item["run"] for item in overview["items"]] == ["collapsing", "healthy", "run"], "most troubled first"
+    collapsing, healthy, small = overview["items"]
+    assert [verdict["code"] for verdict in collapsing["verdicts"]] == ["verdict_collapsed"]
+    assert collapsing["verdicts"][0]["params"] == {"k": 2, "d": 10}
+    assert [verdict["code"] for verdict in healthy["verdicts"]] == ["verdict_untrained"]
+    assert [verdict["code"] for verdict in small["verdicts"]] == ["verdict_unknown"]
+    assert len(collapsing["trend"]["steps"]) == 12
+    assert collapsing["trend"]["steps"] == sorted(collapsing["trend"]["steps"])
+    assert collapsing["trend"]["effective_rank"][-1] < 3 < collapsing["trend"]["effective_rank"][0]
+    assert service.overview(roles=("kernel",)) == {"version": overview["version"], "n_pending": 0, "items": []}
+
+
+def test_rows_that_never_moved(open_service: Callable[..., Service], logs: Path) -> None:
+    start, later = table(0), table(20)
+    later[:25] = start[:25]
+    tiny_format.write(logs / RUN / "step_20.tiny", later, 20)
+    service = open_service()
+    _, info = all_spectra(lambda: service.spectra(RUN, TABLE))
+    assert [entry["metrics"]["rows_unmoved"] for entry in info["checkpoints"]] == [None, 0, 25]

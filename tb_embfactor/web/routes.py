@@ -9,11 +9,13 @@ from typing import Any
 from tensorboard.backend import http_util
 from werkzeug import wrappers
 
+from tb_embfactor.errors import UsageError
 from tb_embfactor.service import Service
 from tb_embfactor.transforms import Transform
 from tb_embfactor.web.projector import projector_app
 from tb_embfactor.web.respond import App, json_response, number, reply, route, text
 
+ROLES = ("embedding", "kernel", "other")
 DEFAULT_WAIT, MAX_WAIT = 10, 30  # seconds
 
 
@@ -30,6 +32,13 @@ def make_apps(service: Service) -> dict[str, App]:
         return reply(request, service.spectra(run, matrix, _transform(request), request.args.get("first")))
 
     @route()
+    def overview(request: wrappers.Request) -> wrappers.Response:
+        roles = text(request, "roles", "embedding").split(",")
+        if not set(roles) <= set(ROLES):
+            raise UsageError("bad_parameter", owner=request.path, name="roles", needed=f"a list of {', '.join(ROLES)}", got=roles)
+        return reply(request, service.overview(tuple(roles)))
+
+    @route()
     def metrics(request: wrappers.Request) -> wrappers.Response:
         from tb_embfactor.analysis.numbers import METRICS
 
@@ -38,7 +47,6 @@ def make_apps(service: Service) -> dict[str, App]:
     @route()
     def points(request: wrappers.Request) -> wrappers.Response:
         from tb_embfactor.analysis.projection import METHODS
-        from tb_embfactor.errors import UsageError
 
         names, axes = _matrix(request), request.args.get("axes")
         method = text(request, "method", "pca")
@@ -91,6 +99,7 @@ def make_apps(service: Service) -> dict[str, App]:
     table: dict[str, Any] = {
         "/catalogue": catalogue,
         "/spectra": spectra,
+        "/overview": overview,
         "/metrics": metrics,
         "/points": points,
         "/labels": labels,

@@ -29,6 +29,7 @@ def main() -> None:
     from tb_embfactor.worker.tasks import Tasks
 
     tasks = Tasks(settings, start["set_aside"], lambda **report: _send(output, report))
+    _send(output, {"ready": True})
     while True:
         request = requests.get()
         _answer(output, tasks, request["task"], request["params"], settings)

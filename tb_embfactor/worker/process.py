@@ -21,7 +21,11 @@ from tb_embfactor.errors import CancelledError, EmbfactorError, WorkerError
 from tb_embfactor.messages import Message
 from tb_embfactor.worker import Settings
 
+START_SECONDS = 120.0  # until a new child has imported what it needs, on a slow disk
 STALL_SECONDS = 30.0  # without a sign of life; a step that takes longer announces it
+
+
+Rank = tuple[int, ...]  # of two queued jobs the one with the smaller rank is done first
 
 
 @dataclass(eq=False)
@@ -33,9 +37,8 @@ class Job:
     task: str
     params: dict[str, Any]
     title: Message
-    urgent: bool
+    rank: Rank
     on_done: Callable[[Job], None] | None = None
-    order: int = 0  # of submission, or of when somebody last asked for it
     progress: float | None = None
     opening: str | None = None  # the file that the child said it was about to parse
     started: float | None = None
@@ -92,20 +95,18 @@ class Worker:
         params: dict[str, Any],
         title: Message,
         key: str,
-        urgent: bool = True,
+        rank: Rank = (0,),
         on_done: Callable[[Job], None] | None = None,
     ) -> Job:
-        """Queue a job; one that is queued or running under the same key is returned instead, moved to the front if urgent.
+        """Queue a job; one that is queued or running under the same key is returned instead, moved up if its rank is smaller now.
 
         `on_done` is called once with the finished job, before those who wait for it go on.
         """
         with self._changed:
-            order = next(self._ids)
             job = self._jobs.get(key)
             if job is None or job.is_answered:
-                job = self._jobs[key] = Job(str(order), key, task, params, title, urgent, on_done, order)
-            elif urgent and job is not self._current:
-                job.urgent, job.order = True, order
+                job = self._jobs[key] = Job(str(next(self._ids)), key, task, params, title, rank, on_done)
+            job.rank = min(job.rank, rank)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="embfactor-worker", daemon=True)
                 self._thread.start()
@@ -128,6 +129,10 @@ class Worker:
             job.finish(CancelledError("cancelled", task=job.title.text))
         return len(chosen)
 
+    def has(self, key: str) -> bool:
+        """Whether a job with this key is queued or running."""
+        return key in self._jobs
+
     def status(self) -> dict[str, Any]:
         with self._changed:
             job = self._current
@@ -147,8 +152,7 @@ class Worker:
 
     def queued_before(self, job: Job) -> int:
         with self._changed:
-            order = sorted(self._jobs.values(), key=self._rank)
-            return order.index(job) if job in order else 0
+            return sum(other is self._current or other.rank < job.rank for other in self._jobs.values() if other is not job)
 
     def close(self) -> None:
         with self._changed:
@@ -158,12 +162,6 @@ class Worker:
         if self._thread:
             self._thread.join(timeout=5)
 
-    def _rank(self, job: Job) -> tuple[int, int]:
-        """The order of work: the running job, then urgent ones with the newest first, then the others as they came."""
-        if job is self._current:
-            return (0, 0)
-        return (1, -job.order) if job.urgent else (2, job.order)
-
     def _run(self) -> None:
         while True:
             with self._changed:
@@ -172,7 +170,7 @@ class Worker:
                     self._changed.wait()
                 if self._closed:
                     break
-                job = self._current = min(self._jobs.values(), key=self._rank)
+                job = self._current = min(self._jobs.values(), key=lambda job: job.rank)
                 job.started = time.monotonic()
             try:
                 answer: tuple[dict[str, Any], bytes] | EmbfactorError = self._perform(job)
@@ -193,14 +191,14 @@ class Worker:
         if self._child is not None and not self._child.alive():
             self._child.reap()
             self._child = None
+        allowed = self._stall_seconds
         if self._child is None:
-            self._child = self._start()
+            self._child, allowed = self._start(), START_SECONDS
         child = self._child
         try:
             if job.id in self._cancelled:
                 child.end()
             child.send({"task": job.task, "params": job.params})
-            allowed = self._stall_seconds
             while True:
                 frame, body = child.receive(allowed)
                 allowed = max(self._stall_seconds, frame.get("allow_seconds", 0))

@@ -42,13 +42,13 @@ def start(logs: Path) -> Iterator[Callable[..., Worker]]:
         worker.close()
 
 
-def scan(worker: Worker, key: str = "scan", urgent: bool = True, on_done: Callable[[Job], None] | None = None) -> Job:
-    return worker.submit("scan", {"set_aside": {}}, TITLE, key, urgent, on_done)
+def scan(worker: Worker, key: str = "scan", rank: tuple[int, ...] = (0,), on_done: Callable[[Job], None] | None = None) -> Job:
+    return worker.submit("scan", {"set_aside": {}}, TITLE, key, rank, on_done)
 
 
-def spectrum(worker: Worker, checkpoint: str, urgent: bool = True) -> Job:
+def spectrum(worker: Worker, checkpoint: str) -> Job:
     params = {"run": ".", "checkpoint": checkpoint, "matrix": "table", "transform": "", "key": checkpoint}
-    return worker.submit("spectrum", params, TITLE, checkpoint, urgent)
+    return worker.submit("spectrum", params, TITLE, checkpoint)
 
 
 def finish(job: Job) -> tuple[dict, bytes]:
@@ -78,18 +78,19 @@ def test_the_same_key_is_one_job(start: Callable[..., Worker]) -> None:
     assert scan(worker) is scan(worker)
 
 
-def test_urgent_jobs_come_first_and_the_newest_of_them_before_the_older(start: Callable[..., Worker]) -> None:
+def test_jobs_are_done_in_the_order_of_their_ranks_and_may_be_moved_up(start: Callable[..., Worker]) -> None:
     worker = start()
     finished: list[str] = []
     blocker = scan(worker)
     while worker.status()["current"] is None:  # from here on the others queue behind it
         time.sleep(0.001)
     jobs = [
-        scan(worker, key, urgent, lambda job: finished.append(job.key))
-        for key, urgent in (("background 1", False), ("background 2", False), ("older", True), ("newer", True))
+        scan(worker, key, rank, lambda job: finished.append(job.key))
+        for key, rank in (("background 1", (2, 1)), ("background 2", (2, 2)), ("older", (0, -7)), ("newer", (0, -8)))
     ]
-    raised = scan(worker, "background 2", True)  # somebody looks at it now
-    assert raised is jobs[1]
+    assert scan(worker, "background 2", (0, -9)) is jobs[1]  # somebody looks at it now
+    assert scan(worker, "newer", (3,)) is jobs[3]  # which moves nothing down
+    assert worker.queued_before(jobs[0]) == 4
     for job in (blocker, *jobs):
         finish(job)
     assert finished == ["background 2", "newer", "older", "background 1"]
@@ -135,7 +136,7 @@ def test_cancelling_the_running_job_and_the_queued_ones(start: Callable[..., Wor
     running = spectrum(worker, "hang.tiny")
     while (current := worker.status()["current"]) is None or current["job"] != running.id:
         time.sleep(0.01)
-    queued = spectrum(worker, "m0.tiny", urgent=False)
+    queued = spectrum(worker, "m0.tiny")
     assert worker.cancel(queued.id) == 1
     with pytest.raises(CancelledError):
         finish(queued)

@@ -1,0 +1,114 @@
+"""Verdicts, and the error rates of the one that is a statistical test, by simulation on real initialisations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from tb_embfactor import factorize, metrics
+from tb_embfactor.analysis.verdicts import verdicts
+from tb_embfactor.linalg.randomness import LIMIT, edge_deviations, looks_random
+from tb_embfactor.linalg.spectrum import Svd
+
+RNG = np.random.default_rng(20240501)
+
+
+def truncated(n: int, d: int) -> np.ndarray:
+    """Normal numbers, drawn again beyond two standard deviations, as Keras' TruncatedNormal does."""
+    values = RNG.normal(size=(n, d))
+    while (outside := np.abs(values) > 2).any():
+        values[outside] = RNG.normal(size=outside.sum())
+    return values * 0.05
+
+
+INITIALISATIONS: dict[str, Callable[[int, int], np.ndarray]] = {
+    "uniform (Keras Embedding)": lambda n, d: RNG.uniform(-0.05, 0.05, (n, d)),
+    "normal (torch Embedding)": lambda n, d: RNG.normal(size=(n, d)),
+    "truncated normal": truncated,
+    "Glorot uniform": lambda n, d: RNG.uniform(-1, 1, (n, d)) * np.sqrt(6 / (n + d)),
+    "He normal": lambda n, d: RNG.normal(size=(n, d)) * np.sqrt(2 / n),
+    "LeCun normal": lambda n, d: RNG.normal(size=(n, d)) / np.sqrt(n),
+}
+
+
+def centered_svd(matrix: np.ndarray) -> Svd:
+    """The quick way; the tests of `decompose` show that it gives the same."""
+    values = np.linalg.svd(matrix - matrix.mean(axis=0), compute_uv=False)
+    return Svd(values, np.zeros_like(values), np.empty((0, 0)), 0.0)
+
+
+def codes(matrix: np.ndarray, **more: object) -> list[str]:
+    return [message.code for message in verdicts(metrics(factorize(matrix)), matrix.shape, **more)]  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", INITIALISATIONS)
+@pytest.mark.parametrize("padding", [0, 1])
+def test_fewer_than_one_initialisation_in_two_hundred_is_taken_for_learnt(name: str, padding: int) -> None:
+    n_false, n_tried = 0, 400
+    for _ in range(n_tried):
+        matrix = INITIALISATIONS[name](500, 16).astype(np.float32)
+        matrix[:padding] = 0
+        n_false += looks_random(centered_svd(matrix.astype(np.float64)), 500 - padding, 16) is not True
+    assert n_false <= 5  # 400 draws at 0.2 %: more than five happen once in 4,000 runs
+
+
+@pytest.mark.parametrize("shape", [(500, 250), (2000, 64), (300, 1500), (5000, 300)])
+def test_initialisations_of_other_shapes(shape: tuple[int, int]) -> None:
+    for draw in INITIALISATIONS.values():
+        deviations = edge_deviations(centered_svd(draw(*shape)), *shape)
+        assert deviations is not None
+        assert max(deviations) < LIMIT + 1  # a wild value would mean a wrong law
+
+
+def test_an_orthogonal_initialisation() -> None:
+    matrix = np.linalg.qr(RNG.normal(size=(1000, 64)))[0].astype(np.float32)
+    assert codes(matrix) == ["verdict_untrained"]
+    assert codes(matrix, is_first=True) == ["verdict_initial"]
+
+
+def test_a_signal_is_seen_from_twice_the_threshold_up() -> None:
+    """A spike of strength ℓ (its variance over the noise's) leaves the bulk at √(d/n) (Baik, Ben Arous & Péché 2005)."""
+    n, d = 2000, 64
+    threshold = np.sqrt(d / n)
+    seen = {}
+    for times in (0.5, 2.0, 3.0):
+        n_seen = 0
+        for _ in range(40):
+            direction = RNG.normal(size=d)
+            direction *= np.sqrt(times * threshold) / np.linalg.norm(direction)
+            matrix = RNG.normal(size=(n, d)) + RNG.normal(size=(n, 1)) * direction
+            n_seen += looks_random(centered_svd(matrix), n, d) is False
+        seen[times] = n_seen / 40
+    assert seen[0.5] <= 0.1
+    assert seen[3.0] >= 0.9
+    assert seen[0.5] <= seen[2.0] <= seen[3.0]
+
+
+@pytest.mark.parametrize("shape", [(100, 16), (1000, 4), (300, 280), (1, 5)])
+def test_it_does_not_answer_where_it_cannot_tell(shape: tuple[int, int]) -> None:
+    assert metrics(factorize(RNG.normal(size=shape)))["looks_untrained"] is None
+
+
+def test_collapsed() -> None:
+    strong = RNG.normal(size=(1000, 3)) @ RNG.normal(size=(3, 32))
+    (message,) = verdicts(metrics(factorize(strong + 1e-3 * RNG.normal(size=(1000, 32)))), (1000, 32))
+    assert message.code == "verdict_collapsed"
+    assert message.params == {"k": 3, "d": 32}
+    assert message.text.startswith("Collapsed to about 3 of 32 directions")
+    assert codes(np.ones((50, 8))) == ["verdict_collapsed"], "all rows equal"
+
+
+def test_dominated_and_unmoved_and_fine() -> None:
+    learnt = RNG.normal(size=(1000, 32)) * np.linspace(3, 1, 32)
+    assert codes(learnt) == ["verdict_fine"]
+    assert codes(learnt + 10) == ["verdict_dominated"]
+    assert codes(learnt, rows_unmoved=99) == ["verdict_fine"]
+    assert codes(learnt, rows_unmoved=100) == ["verdict_unmoved"]
+    assert codes(learnt + 10, rows_unmoved=500) == ["verdict_dominated", "verdict_unmoved"], "most serious first"
+
+
+def test_too_small_to_tell() -> None:
+    assert codes(RNG.normal(size=(10, 4))) == ["verdict_unknown"]
+    assert codes(RNG.normal(size=(1, 4))) == ["verdict_unknown"]
