@@ -20,9 +20,11 @@ from tb_embfactor.errors import EmbfactorError, NotFoundError, UsageError
 from tb_embfactor.messages import Message
 
 if TYPE_CHECKING:
-    from tb_embfactor.logdir import Checkpoint, Logdir, Matrix
+    from tb_embfactor.logdir import Checkpoint, Logdir, Matrix, Run
 
-Chosen = tuple[str | None, "Checkpoint", "Matrix"]
+Chosen = tuple["Run", "Checkpoint", "Matrix"]
+TREND_SAMPLES, TREND_BYTES = 12, 1 << 30  # checkpoints that a line of the table looks at, and what it reads for that at most
+BARS = "▁▂▃▄▅▆▇█"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -121,6 +123,7 @@ def _list(options: argparse.Namespace, printer: _Printer) -> None:
 
 def _spectrum(options: argparse.Namespace, printer: _Printer) -> None:
     from tb_embfactor.analysis.factorization import factorize
+    from tb_embfactor.analysis.verdicts import SEVERITY
     from tb_embfactor.schema import spectrum_json
 
     results: list[dict[str, Any]] = []
@@ -139,36 +142,48 @@ def _spectrum(options: argparse.Namespace, printer: _Printer) -> None:
     if options.json:
         print(json.dumps({"results": results}, ensure_ascii=False, indent=1, allow_nan=False))
         return
-    headers = [
-        "run",
-        "checkpoint",
-        "step",
-        "matrix",
-        "shape",
-        "effective rank",
-        "rank 90 %",
-        "mean cosine",
-        "condition",
-        "σ₁ … σₖ",
-    ]
-    _table(headers, [_spectrum_row(result) for result in results], right={2, 4, 5, 6, 7, 8})
+    trends = {}
+    if options.checkpoint == "latest":  # one line for each matrix: the most troubled first, as in the tab
+        results.sort(key=lambda result: -SEVERITY[result["verdicts"][0]["code"]])
+        trends = {(run.name, matrix.name): _trend(run, matrix) for run, _, matrix in chosen}
+    headers = ["run", "checkpoint", "step", "matrix", "shape", "effective rank", "trend", "rank 90 %", "mean cosine", "verdict"]
+    rows = [_spectrum_row(result, trends.get((result["run"], result["matrix"]), "")) for result in results]
+    _table(headers, rows, right={2, 4, 5, 7, 8})
 
 
-def _spectrum_row(result: dict[str, Any]) -> list[str]:
-    numbers, values, (n_rows, n_columns) = result["metrics"], result["singular_values"], result["shape"]
-    effective = _number(numbers["effective_rank"], ".1f")
+def _spectrum_row(result: dict[str, Any], trend: str) -> list[str]:
+    numbers, (n_rows, n_columns) = result["metrics"], result["shape"]
     return [
-        result["run"] or "",
+        result["run"],
         result["checkpoint"],
         "" if result["step"] is None else f"{result['step']:,}",
         result["matrix"],
         f"{n_rows:,} × {n_columns:,}",
-        f"{effective} of {min(n_rows, n_columns):,}",
+        f"{_number(numbers['effective_rank'], '.1f')} of {min(n_rows, n_columns):,}",
+        trend,
         _number(numbers["energy_rank_90"], "d"),
         _number(numbers["mean_cosine"], "+.3f"),
-        _number(numbers["condition_number"], ".3g"),
-        f"{values[0]:.4g} … {values[-1]:.4g}" if values else "",
+        result["verdicts"][0]["text"].partition(". ")[0].rstrip("."),
     ]
+
+
+def _trend(run: Run, matrix: Matrix) -> str:
+    """The effective rank along the run, as bars; nothing where there is one checkpoint, or where reading them would take long."""
+    from tb_embfactor.analysis.factorization import factorize
+    from tb_embfactor.analysis.numbers import METRICS
+
+    having = [each for each in run.checkpoints if any(item.name == matrix.name for item in each.matrices)]
+    sampled = having[:: -max(1, -(-len(having) // TREND_SAMPLES))][::-1]
+    if len(sampled) < 2 or len(sampled) * matrix.shape[0] * matrix.shape[1] * 4 > TREND_BYTES:
+        return ""
+    bars = ""
+    for checkpoint in sampled:
+        try:
+            rank = METRICS["effective_rank"].compute(factorize(checkpoint[matrix.name]).spectrum)
+        except EmbfactorError:
+            rank = None
+        bars += " " if rank is None else BARS[min(len(BARS) - 1, int(len(BARS) * rank / min(matrix.shape)))]
+    return bars
 
 
 def _export(options: argparse.Namespace, printer: _Printer) -> None:
@@ -186,7 +201,13 @@ def _export(options: argparse.Namespace, printer: _Printer) -> None:
     k = len(f.singular_values)
     shapes = {"U": [f.shape[0], k], "S": [k], "Vt": [k, f.shape[1]]}
     if options.json:
-        result = {"run": run, "checkpoint": checkpoint.id, "step": checkpoint.step, "matrix": matrix.name, "out": options.out}
+        result = {
+            "run": run.name,
+            "checkpoint": checkpoint.id,
+            "step": checkpoint.step,
+            "matrix": matrix.name,
+            "out": options.out,
+        }
         print(json.dumps(result | {"tensors": shapes}, ensure_ascii=False, indent=1))
         return
     described = ", ".join(f"{name} {' × '.join(map(str, shape))}" for name, shape in shapes.items())
@@ -231,7 +252,7 @@ def _choose(logdir: Logdir, options: argparse.Namespace, printer: _Printer) -> I
                 continue
             for matrix in matrices:
                 found = True
-                yield run.name, checkpoint, matrix
+                yield run, checkpoint, matrix
     if not found:
         raise missing or NotFoundError("no_matrices", path=options.path)
 

@@ -77,7 +77,7 @@ TEMPLATES: dict[str, str] = {
     "Try centring the rows, or taking out the leading direction, before you compare them.",
     "verdict_unmoved": "{n} of {n_rows} rows never moved since the first checkpoint. "
     "Their inputs may never occur: check the vocabulary, the sampling and the padding.",
-    "verdict_fine": "No sign of trouble: effective rank {rank} of {d}, and more than a random initialisation has.",
+    "verdict_fine": "No sign of trouble: effective rank {rank} of {d}, and the spectrum stands out from a random initialisation.",
     "verdict_unknown": "Too small to tell learning from chance.",
     # Worker
     "task_movement": "Comparing {matrix} of {checkpoint} with the first checkpoint",

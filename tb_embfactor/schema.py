@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from tb_embfactor.analysis.factorization import Factorization
-    from tb_embfactor.logdir import Checkpoint, Logdir, Matrix
+    from tb_embfactor.logdir import Checkpoint, Logdir, Matrix, Run
 
 
 _SIGNATURES: WeakKeyDictionary[Checkpoint, tuple[list[dict[str, Any]], str]] = WeakKeyDictionary()
@@ -100,19 +100,27 @@ def _listed(matrix: Matrix) -> dict[str, Any]:
     return {key: listed[key] for key in ("matrix", "shape", "dtype", "role", "labels")}
 
 
-def spectrum_json(run: str | None, checkpoint: Checkpoint, factorization: Factorization) -> dict[str, Any]:
-    """One result of `tb-embfactor spectrum --json`."""
+def spectrum_json(run: Run, checkpoint: Checkpoint, factorization: Factorization) -> dict[str, Any]:
+    """One result of `tb-embfactor spectrum --json`. Compares the rows with the run's first checkpoint that has the matrix."""
+    from tb_embfactor.analysis.movement import count_unmoved
     from tb_embfactor.analysis.numbers import metrics
+    from tb_embfactor.analysis.verdicts import verdicts
     from tb_embfactor.arrays import finite
 
+    matrix = checkpoint[factorization.name]
+    first = next(each for each in run.checkpoints if any(item.name == matrix.name for item in each.matrices))
+    numbers = metrics(factorization)
+    comparable = first is not checkpoint and not factorization.transform
+    rows_unmoved = count_unmoved(matrix, first[matrix.name]) if comparable else None
+    is_first = first is checkpoint and len(run.checkpoints) > 1
     return finite(
         {
-            "run": run,
+            "run": run.name,
             "checkpoint": checkpoint.id,
             "step": checkpoint.step,
             "matrix": factorization.name,
             "shape": factorization.shape,
-            "dtype": checkpoint[factorization.name].dtype,
+            "dtype": matrix.dtype,
             "transform": factorization.transform,
             "centered": factorization.center,
             "rows_used": factorization.rows_used,
@@ -121,7 +129,7 @@ def spectrum_json(run: str | None, checkpoint: Checkpoint, factorization: Factor
             "error_bound": factorization.error_bound,
             "energy_ratio": factorization.energy_ratio,
             "explained_variance_ratio": factorization.explained_variance_ratio,
-            "metrics": metrics(factorization),
-            "verdicts": [],
+            "metrics": {**numbers, "rows_unmoved": rows_unmoved},
+            "verdicts": [verdict.to_json() for verdict in verdicts(numbers, matrix.shape, rows_unmoved, is_first)],
         }
     )

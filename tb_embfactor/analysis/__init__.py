@@ -1,6 +1,8 @@
 """Named numbers, factorizations and projections of a matrix: what the API, the CLI and the worker call.
 
 factorization.py   factorize(): a matrix and its factors W = U S Vᵀ
+movement.py        which rows are what they were at another checkpoint
+verdicts.py        what the numbers mean, in plain words
 numbers.py         metrics(): the named numbers, each with its formula and source
 projection.py      project(): the rows (or columns) as points
 """

@@ -11,6 +11,7 @@ import numpy as np
 
 from tb_embfactor import arrays, cache, formats, schema
 from tb_embfactor.analysis.factorization import Factorization, as_blocks
+from tb_embfactor.analysis.movement import count_unmoved
 from tb_embfactor.analysis.numbers import metrics
 from tb_embfactor.analysis.projection import project
 from tb_embfactor.errors import UsageError
@@ -74,13 +75,7 @@ class Tasks:
     def do_movement(self, run: str, checkpoint: str, matrix: str, first: str, key: str) -> Answer:
         """How many rows are what they were at the first checkpoint, to the bit."""
         now, then = self._matrix(run, checkpoint, matrix), self._matrix(run, first, matrix)
-        rows_unmoved = None
-        if now.shape == then.shape and now.dtype == then.dtype:
-            rows_unmoved = 0
-            for one, other in zip(now.blocks(), then.blocks(), strict=True):
-                rows_unmoved += int(np.sum(np.all((one == other) | (np.isnan(one) & np.isnan(other)), axis=1)))
-                self._report()
-        return {}, self._kept(key, arrays.encode({}, {"rows_unmoved": rows_unmoved}))
+        return {}, self._kept(key, arrays.encode({}, {"rows_unmoved": count_unmoved(now, then, self._report)}))
 
     def do_points(
         self, run: str, checkpoint: str, matrix: str, transform: str, key: str, method: str, n_components: int, axes: str | None
