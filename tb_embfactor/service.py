@@ -26,6 +26,7 @@ _KEPT = ("spectrum", "movement", "points")  # tasks whose answers depend on thei
 _PASSING = ("cancelled", "worker_unavailable", "file_changed", "file_truncated", "file_missing")  # may succeed when asked again
 _SPECTRA = ("singular_values", "error_bound", "centered_singular_values", "centered_error_bound")
 ASKED, VIEWED, BACKGROUND = range(3)  # what somebody waits for, the series of the open view, the overview; the newest first
+UNASKED_BYTES = 2 << 30
 SAMPLES = 12  # checkpoints of a run that the overview looks at
 ANSWERS = 2  # part of every key: raise it when an answer changes
 
@@ -88,8 +89,11 @@ class Service:
             self.start_scan(max_age_seconds=5)
         return snapshot["state"] == "scanning" or any(snapshot[part] for part in ("runs", "problems", "error"))
 
-    def spectra(self, run: str, matrix: str, transform: str = "", first: str | None = None) -> bytes:
-        """All spectra of a matrix along a run as far as they are known; the rest is queued. Never waits."""
+    def spectra(self, run: str, matrix: str, transform: str = "", first: str | None = None, ask: bool = False) -> bytes:
+        """All spectra of a matrix along a run as far as they are known; the rest is queued. Never waits.
+
+        A matrix of more than `UNASKED_BYTES` is factored only when somebody asks for it.
+        """
         import numpy as np
 
         from tb_embfactor import arrays
@@ -102,7 +106,9 @@ class Service:
             names = {"run": run, "checkpoint": checkpoint["checkpoint"], "matrix": matrix}
             entry = {"checkpoint": checkpoint["checkpoint"], "step": checkpoint["step"], "state": "pending", "error": None}
             rank = (VIEWED, -now, 0 if checkpoint["checkpoint"] == first else index + 1)
-            body = self._background("spectrum", checkpoint, {**names, "transform": transform}, rank)
+            body = self._background(
+                "spectrum", checkpoint, {**names, "transform": transform}, None if waits(listed) and not ask else rank
+            )
             if isinstance(body, bytes):
                 values, numbers = arrays.decode(body)
                 for name in _SPECTRA:
@@ -119,6 +125,12 @@ class Service:
                 }
             elif body is not None:
                 entry |= {"state": "failed", "error": body.message.to_json()}
+            elif (
+                waits(listed)
+                and not ask
+                and not self._worker.has(self._key("spectrum", checkpoint, {**names, "transform": transform}))
+            ):
+                entry |= {"state": "waiting", "bytes": n_bytes(listed), "expected_seconds": expected_seconds(listed)}
             else:
                 n_pending += 1
             entries.append(entry)
@@ -158,7 +170,7 @@ class Service:
         items = []
         for run in listing.document["runs"]:
             for matrix, listed in listing.matrices(run["run"]).items():
-                if listed["role"] in roles:
+                if listed["role"] in roles and not waits(listed):
                     items.append(self._overview_item(run["run"], matrix, listing.series(run["run"], matrix)))
         items.sort(key=lambda item: -max((SEVERITY[verdict["code"]] for verdict in item["verdicts"]), default=-1))
         return {"version": listing.document["version"], "n_pending": sum(item.pop("n_pending") for item in items), "items": items}
@@ -254,15 +266,20 @@ class Service:
     def cancel(self, job: str) -> dict[str, Any]:
         return {"cancelled": self._worker.cancel(job)}
 
+    def pause(self, on: bool) -> dict[str, Any]:
+        """Compute only what somebody waits for, or go on with all."""
+        self._worker.pause(VIEWED if on else None)
+        return self.status()
+
     def close(self) -> None:
         self._worker.close()
 
     # --- from memory, cache or worker
 
     def _background(
-        self, task: str, checkpoint: dict[str, Any], params: dict[str, Any], rank: Rank, **more: Any
+        self, task: str, checkpoint: dict[str, Any], params: dict[str, Any], rank: Rank | None, **more: Any
     ) -> bytes | EmbfactorError | None:
-        """An answer that is known, or why there is none; None when it was queued."""
+        """An answer that is known, or why there is none; None when it was queued, if there is a rank to queue it with."""
         key = self._key(task, checkpoint, params, **more)
         body = self._known(key)
         if body is not None:
@@ -271,7 +288,8 @@ class Service:
             return self._failed[key]
         if checkpoint["gone"]:
             return NotFoundError("gone", checkpoint=checkpoint["checkpoint"])
-        self._submit(task, {**params, "key": key}, key, rank)
+        if rank is not None:
+            self._submit(task, {**params, "key": key}, key, rank)
         return None
 
     def _read(self, task: str, params: dict[str, Any], wait_seconds: float, key: str | None = None) -> bytes | Pending:
@@ -322,6 +340,23 @@ class Service:
             name: value for name, value in params.items() if name not in ("run", "checkpoint")
         }  # the fingerprint stands for them
         return cache.key(kind=kind, checkpoint=checkpoint["fingerprint"], version=ANSWERS, **asked, **more)
+
+
+def n_bytes(listed: dict[str, Any]) -> int:
+    """What a pass over a listed matrix reads."""
+    digits = "".join(character for character in listed["dtype"].partition("_")[0] if character.isdigit())
+    return int(listed["shape"][0] * listed["shape"][1] * max(8, int(digits or 32)) // 8)
+
+
+def waits(listed: dict[str, Any]) -> bool:
+    """Whether a matrix is too large to be factored unasked."""
+    return n_bytes(listed) > UNASKED_BYTES
+
+
+def expected_seconds(listed: dict[str, Any]) -> int:
+    """A cautious guess for one pass: 10 GFLOP/s, 0.5 GB/s."""
+    long_side, short_side = max(listed["shape"]), min(listed["shape"])
+    return round(long_side * short_side**2 / 1e10 + n_bytes(listed) / 5e8)
 
 
 def _sample(n: int) -> list[int]:

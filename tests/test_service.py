@@ -273,3 +273,25 @@ def test_rows_that_never_moved(open_service: Callable[..., Service], logs: Path)
     service = open_service()
     _, info = all_spectra(lambda: service.spectra(RUN, TABLE))
     assert [entry["metrics"]["rows_unmoved"] for entry in info["checkpoints"]] == [None, 0, 25]
+
+
+def test_large_tables_wait_until_somebody_asks(open_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tb_embfactor.service.UNASKED_BYTES", 1000)
+    service = open_service()
+    info = arrays.decode_info(service.spectra(RUN, TABLE))
+    assert info["n_pending"] == 0
+    assert [(entry["state"], entry["bytes"]) for entry in info["checkpoints"]] == [("waiting", 4 * N_ROWS * N_COLUMNS)] * 3
+    assert service.overview()["items"] == []
+    _, info = all_spectra(lambda: service.spectra(RUN, TABLE, ask=True))
+    assert [entry["state"] for entry in info["checkpoints"]] == ["done"] * 3
+    assert arrays.decode_info(service.spectra(RUN, TABLE))["checkpoints"][0]["state"] == "done", "known ones need no asking"
+
+
+def test_pausing_leaves_what_somebody_waits_for(open_service: Callable[..., Service]) -> None:
+    service = open_service()
+    assert service.pause(True)["paused"] is True
+    assert arrays.decode_info(service.spectra(RUN, TABLE))["n_pending"] == 3
+    assert isinstance(service.points(RUN, "run/step_0.tiny", TABLE), bytes)
+    assert arrays.decode_info(service.spectra(RUN, TABLE))["n_pending"] == 3
+    service.pause(False)
+    all_spectra(lambda: service.spectra(RUN, TABLE))

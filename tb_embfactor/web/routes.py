@@ -29,7 +29,8 @@ def make_apps(service: Service) -> dict[str, App]:
     @route()
     def spectra(request: wrappers.Request) -> wrappers.Response:
         run, matrix = text(request, "run"), text(request, "matrix")
-        return reply(request, service.spectra(run, matrix, _transform(request), request.args.get("first")))
+        ask = number(request, "ask", 0, 0, 1) == 1
+        return reply(request, service.spectra(run, matrix, _transform(request), request.args.get("first"), ask))
 
     @route()
     def overview(request: wrappers.Request) -> wrappers.Response:
@@ -83,6 +84,10 @@ def make_apps(service: Service) -> dict[str, App]:
     def cancel(request: wrappers.Request) -> wrappers.Response:
         return reply(request, service.cancel(text(request, "job")))
 
+    @route("POST")
+    def pause(request: wrappers.Request) -> wrappers.Response:
+        return reply(request, service.pause(number(request, "on", None, 0, 1) == 1))
+
     @route()
     def static(request: wrappers.Request) -> wrappers.Response:
         name = request.path.rpartition("/")[2]
@@ -106,6 +111,7 @@ def make_apps(service: Service) -> dict[str, App]:
         "/rows": rows,
         "/status": status,
         "/cancel": cancel,
+        "/pause": pause,
         "/projector/*": projector_app(service),
     }
     files = (entry.name for entry in (resources.files("tb_embfactor") / "static").iterdir() if entry.is_file())

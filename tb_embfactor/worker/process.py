@@ -86,6 +86,7 @@ class Worker:
         self._child: _Child | None = None
         self._changed = threading.Condition()
         self._closed = False
+        self._paused_from: int | None = None
         self._ids = itertools.count(1)
         self._thread: threading.Thread | None = None
 
@@ -129,6 +130,12 @@ class Worker:
             job.finish(CancelledError("cancelled", task=job.title.text))
         return len(chosen)
 
+    def pause(self, from_level: int | None) -> None:
+        """Begin no more jobs whose rank starts with `from_level` or more; None to go on."""
+        with self._changed:
+            self._paused_from = from_level
+            self._changed.notify_all()
+
     def has(self, key: str) -> bool:
         """Whether a job with this key is queued or running."""
         return key in self._jobs
@@ -138,6 +145,7 @@ class Worker:
             job = self._current
             return {
                 "state": "stopped" if self._closed else "busy" if job else "idle",
+                "paused": self._paused_from is not None,
                 "current": None
                 if job is None
                 else {
@@ -166,11 +174,11 @@ class Worker:
         while True:
             with self._changed:
                 self._current = None
-                while not self._jobs and not self._closed:
+                while (job := self._next()) is None and not self._closed:
                     self._changed.wait()
-                if self._closed:
+                if self._closed or job is None:
                     break
-                job = self._current = min(self._jobs.values(), key=lambda job: job.rank)
+                self._current = job
                 job.started = time.monotonic()
             try:
                 answer: tuple[dict[str, Any], bytes] | EmbfactorError = self._perform(job)
@@ -186,6 +194,10 @@ class Worker:
         if self._child:
             self._child.end()
             self._child.reap()
+
+    def _next(self) -> Job | None:
+        jobs = (job for job in self._jobs.values() if self._paused_from is None or job.rank[0] < self._paused_from)
+        return min(jobs, key=lambda job: job.rank, default=None)
 
     def _perform(self, job: Job) -> tuple[dict[str, Any], bytes]:
         if self._child is not None and not self._child.alive():

@@ -65,7 +65,7 @@ def test_a_job_gives_its_answer(start: Callable[..., Worker]) -> None:
     truth = np.linalg.svd(np.random.default_rng(1).normal(size=(50, 6)).astype(np.float32).astype(np.float64), compute_uv=False)
     assert np.allclose(tensors["singular_values"], truth, rtol=1e-12)
     assert info["rows_used"] == 50
-    assert worker.status() == {"state": "idle", "current": None, "n_queued": 0, "n_restarts": 0}
+    assert worker.status() == {"state": "idle", "paused": False, "current": None, "n_queued": 0, "n_restarts": 0}
 
 
 def test_an_error_of_the_child_arrives_as_itself(start: Callable[..., Worker]) -> None:
