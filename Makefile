@@ -13,6 +13,8 @@ PYTHON_SOURCES := tb_embfactor tests demo_logs setup.py $(wildcard benchmarks)
 FRAMEWORKS := tensorflow keras tf_keras torch
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
+export KERAS_HOME := $(abspath $(BUILD))/keras
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
@@ -114,7 +116,9 @@ frontend/node_modules/.package-lock.json: frontend/package-lock.json
 	@touch $@
 
 chromium:
-	@if command -v chromium >/dev/null; then :; \
-	elif [ "$$(id -u)" = 0 ]; then apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium fonts-liberation; \
-	elif sudo -n true 2>/dev/null; then sudo apt-get update -qq && sudo apt-get install -y -qq --no-install-recommends chromium fonts-liberation; \
-	else echo "The browser tests need Chromium. Install it (Debian: apt-get install chromium) and run again." >&2; exit 1; fi
+	@for browser in "$$CHROMIUM" chromium chromium-browser google-chrome google-chrome-stable; do \
+	    if [ -n "$$browser" ] && command -v "$$browser" >/dev/null; then exit 0; fi; \
+	done; \
+	if [ "$$(id -u)" = 0 ]; then sudo=; elif sudo -n true 2>/dev/null; then sudo=sudo; else \
+	    echo "The browser tests need Chromium. Install it (Debian: apt-get install chromium) and run again." >&2; exit 1; fi; \
+	$$sudo apt-get update -qq && $$sudo apt-get install -y -qq --no-install-recommends chromium fonts-liberation

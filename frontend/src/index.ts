@@ -1,7 +1,6 @@
 /** TensorBoard's entry: it imports this module into a frame of its own and calls render(). */
 import { effect } from "@preact/signals";
 import { h, render as renderInto } from "preact";
-import uplotStyle from "uplot/dist/uPlot.min.css";
 import { Api } from "./data/api";
 import { dataBase } from "./host/base";
 import { FrameModel } from "./host/frame";
@@ -12,7 +11,7 @@ import { languageCode, t } from "./i18n";
 import { Model } from "./state/model";
 import { connectPlayer } from "./state/player";
 import { Store } from "./state/store";
-import style from "./styles/app.css";
+import { styleSheet } from "./styles";
 import { App } from "./ui/App";
 import { followLayout } from "./ui/layout";
 
@@ -32,7 +31,7 @@ function markExact(store: Store, model: Model): void {
 
 export function render(): void {
   const sheet = document.createElement("style");
-  sheet.textContent = uplotStyle + style;
+  sheet.textContent = styleSheet;
   document.head.append(sheet);
   document.documentElement.lang = languageCode();
   document.title = t("app.title");

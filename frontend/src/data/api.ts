@@ -144,7 +144,10 @@ export class Api {
     return (await this.getJson<{ metrics: MetricEntry[] }>("metrics", {}, asking)).metrics;
   }
 
-  spectra(query: { run: string; matrix: string; first?: string }, asking?: Asking): Promise<ArrayReply<SpectraInfo>> {
+  spectra(
+    query: { run: string; matrix: string; first?: string; ask?: 1 },
+    asking?: Asking,
+  ): Promise<ArrayReply<SpectraInfo>> {
     return this.getArrays("spectra", query, asking);
   }
 
@@ -168,6 +171,11 @@ export class Api {
 
   async cancel(job: string): Promise<void> {
     await this.ask(this.url("cancel", { job }), { method: "POST" });
+  }
+
+  /** While paused, only what somebody waits for is computed. */
+  async pause(on: boolean): Promise<void> {
+    await this.ask(this.url("pause", { on: on ? 1 : 0 }), { method: "POST" });
   }
 
   /** The address of a file of the standard projector that shows one matrix. */

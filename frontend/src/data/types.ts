@@ -70,12 +70,17 @@ export type MetricValue = number | boolean | number[] | null;
 export interface SpectraCheckpoint {
   checkpoint: string;
   step: number | null;
-  state: "done" | "pending" | "failed";
+  /** "waiting": so large that it is computed only when somebody asks. */
+  state: "done" | "pending" | "failed" | "waiting";
+  bytes?: number;
+  expected_seconds?: number;
   error: Sentence | null;
   rows_used: number | null;
   rows_skipped: number | null;
   passes: number | null;
   metrics: Record<string, MetricValue> | null;
+  /** What the numbers mean in plain words, most serious first. */
+  verdicts?: Sentence[];
 }
 
 export interface SpectraInfo {
@@ -134,6 +139,8 @@ export interface Pending {
 
 export interface Status {
   state: "idle" | "busy" | "stopped";
+  /** Only what somebody waits for is computed. */
+  paused?: boolean;
   current: { job: string; task: Sentence; progress: number | null; elapsed_seconds: number } | null;
   n_queued: number;
   n_restarts: number;

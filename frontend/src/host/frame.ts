@@ -19,6 +19,25 @@ export function estimateSeconds({ n_rows, n_columns }: Pick<ProjectorAbout, "n_r
   return SECONDS.start + SECONDS.row * rows + SECONDS.value * rows * n_columns;
 }
 
+/** What the projector does to its data before it says how much variance three components describe (its data.ts). */
+const FIGURE = { spherizeFromColumns: 50, randomAboveColumns: 200, sampleAboveRows: 50_000 };
+
+export type FigureFact =
+  | { kind: "scores" | "matrix" | "random" | "first" | "sample"; n: number }
+  | { kind: "spherized" | "uncentered" };
+
+/** What its figure describes; `spherizes` is what the projector itself says, where it can be asked. */
+export function figureFacts(about: ProjectorAbout, spherizes: boolean | null): FigureFact[] {
+  const { values, n_rows, n_columns } = about;
+  const facts: FigureFact[] = [{ kind: values, n: n_columns }];
+  if (spherizes ?? n_columns >= FIGURE.spherizeFromColumns) facts.push({ kind: "spherized" });
+  else if (values === "matrix") facts.push({ kind: "uncentered" });
+  if (n_columns > FIGURE.randomAboveColumns) facts.push({ kind: "random", n: FIGURE.randomAboveColumns });
+  if (n_rows > MAX_ROWS) facts.push({ kind: "first", n: MAX_ROWS });
+  if (n_rows > FIGURE.sampleAboveRows) facts.push({ kind: "sample", n: FIGURE.sampleAboveRows });
+  return facts;
+}
+
 /** What the frame holds. */
 export interface Shown {
   selection: string;
@@ -29,16 +48,23 @@ export interface Shown {
 
 export class FrameModel {
   readonly visible: Signal<boolean> = signal(false);
+  /** Whether it is the only panel on the screen. */
+  readonly alone: Signal<boolean> = signal(false);
+  /** Our own points come first: the frame shares our main thread. */
+  readonly mayStart: ReadonlySignal<boolean>;
   readonly about: Resource<ProjectorAbout>;
   readonly shown: Signal<Shown | null> = signal(null);
   readonly ready: Signal<boolean> = signal(false);
   /** What the projector says of its own variance. */
   readonly variance: Signal<string> = signal("");
+  /** Whether it says that it spherizes the data. */
+  readonly spherizes: Signal<boolean | null> = signal(null);
   readonly wanted: ReadonlySignal<string | null>;
   /** Whether the frame may load what is wanted without being asked. */
   readonly isQuick: ReadonlySignal<boolean>;
 
   constructor(private readonly store: Store) {
+    this.mayStart = computed(() => store.hasDrawn.value || this.alone.value || store.points.state.value.error !== null);
     this.wanted = computed(() => {
       const name = store.name.value;
       return name && projectorSelection(name, store.spec.value.projectorValues);
@@ -46,7 +72,7 @@ export class FrameModel {
     this.about = resource(
       computed(() => {
         const selection = this.wanted.value;
-        if (!selection || !this.visible.value || !store.hasDrawn.value || store.playing.value) return null;
+        if (!selection || !this.visible.value || !this.mayStart.value || store.playing.value) return null;
         return { key: selection, keeps: () => true, load: (asking) => store.api.projectorAbout(selection, asking) };
       }),
     );
@@ -64,6 +90,7 @@ export class FrameModel {
     if (!value?.available || valueKey === null || valueKey !== this.wanted.peek() || !name) return;
     this.ready.value = false;
     this.variance.value = "";
+    this.spherizes.value = null;
     this.shown.value = {
       selection: valueKey,
       checkpoint: name.checkpoint,

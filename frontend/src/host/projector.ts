@@ -10,6 +10,7 @@ interface ProjectorElement extends HTMLElement {
   notifySelectionChanged?: (indices: number[]) => void;
   registerHoverListener?: (listener: (index: number | null) => void) => void;
   dataSet?: { points?: { index?: number }[] } | null;
+  normalizeData?: boolean;
   /** Not empty while only some rows are shown ("isolate"). */
   dataSetFilterIndices?: number[];
 }
@@ -23,7 +24,7 @@ export interface ProjectorEvents {
   /** The projector shows its first points. */
   onReady: () => void;
   /** Its own "total variance described", as it says it. */
-  onVariance: (text: string) => void;
+  onVariance: (text: string, spherizes: boolean | null) => void;
 }
 
 const LOOK_MS = 400;
@@ -110,7 +111,7 @@ export function linkProjector(frame: HTMLIFrameElement, events: ProjectorEvents)
     const now = varianceOf(projector);
     if (now && now !== variance) {
       variance = now;
-      events.onVariance(now);
+      events.onVariance(now, typeof projector.normalizeData === "boolean" ? projector.normalizeData : null);
     }
   };
   const timer = setInterval(look, LOOK_MS);

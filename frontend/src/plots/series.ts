@@ -1,11 +1,11 @@
 /** The spectra of a run as lines: one a checkpoint, cut where the values are no longer known. */
 import { type ArrayReply, floats } from "../data/decode";
-import type { SpectraInfo } from "../data/types";
+import type { SpectraCheckpoint, SpectraInfo } from "../data/types";
 
 export interface SpectrumLine {
   checkpoint: string;
   step: number | null;
-  state: "done" | "pending" | "failed";
+  state: SpectraCheckpoint["state"];
   /** Known values, descending; empty where not computed. */
   sigma: Float64Array;
   /** Values that follow, below what double precision can tell: only bounds, not shown. */

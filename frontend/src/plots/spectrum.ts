@@ -2,6 +2,7 @@
 import uPlot from "uplot";
 import type { Theme } from "../host/theme";
 import { stepColour } from "../points/palette";
+import { roundTicks } from "../points/ticks";
 import { type Spectra, type SpectrumLine, sampled, shownIndices } from "./series";
 
 export interface SpectrumSpec {
@@ -27,18 +28,20 @@ export function logTick(value: number): string {
     const digits = [...String(Math.abs(whole))].map((digit) => SUPERSCRIPTS[Number(digit)]).join("");
     return `10${whole < 0 ? "⁻" : ""}${digits}`;
   }
-  return String(Number(value.toPrecision(2)));
+  return String(Number(value.toPrecision(3)));
 }
 
-/** Places of a log axis: powers of ten, with 2 and 5, or with all digits, as many as fit. */
+/** Digits of a log axis, from the finest; those between 5 and 10 stand too close together on more than one decade. */
+const DIGITS = [[1, 2, 3, 5], [1, 2, 5], [1, 3], [1]];
+
+/** Places of a log axis: as many round numbers as fit, even steps where the axis covers only a small part of a decade. */
 export function logSplits(low: number, high: number, most: number): number[] {
   const powers: number[] = [];
   for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) powers.push(power);
   const within = (digits: readonly number[]) =>
     powers.flatMap((power) => digits.map((digit) => digit * 10 ** power)).filter((at) => at >= low && at <= high);
-  const finest = [[1, 2, 3, 4, 5, 6, 7, 8, 9], [1, 2, 5], [1, 3], [1]]
-    .map(within)
-    .find((ticks) => ticks.length <= most);
+  if (within(DIGITS[0]).length < 3) return roundTicks(low, high, most);
+  const finest = DIGITS.map(within).find((ticks) => ticks.length <= most);
   if (finest) return finest;
   const tens = within([1]);
   const every = Math.ceil(tens.length / most);

@@ -65,7 +65,6 @@ export class GlRenderer implements PointRenderer {
     if (!gl) throw new Error("no WebGL2");
     this.gl = gl;
     const program = link(gl);
-    // biome-ignore lint/correctness/useHookAtTopLevel: WebGL's useProgram is no hook
     gl.useProgram(program);
     const at = (name: string) => gl.getUniformLocation(program, name);
     this.uniforms = {

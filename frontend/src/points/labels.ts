@@ -15,7 +15,7 @@ export interface PlacedLabel {
   align: "left" | "right" | "center";
 }
 
-interface Box {
+export interface Box {
   left: number;
   top: number;
   right: number;
@@ -35,7 +35,7 @@ function meets(a: Box, b: Box): boolean {
   return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 }
 
-function boxOf({ x, y, align }: Omit<PlacedLabel, "index" | "text">, width: number): Box {
+export function boxOf({ x, y, align }: Omit<PlacedLabel, "index" | "text">, width: number): Box {
   const left = align === "left" ? x : align === "right" ? x - width : x - width / 2;
   return { left: left - 1, right: left + width + 1, top: y - LINE_HEIGHT / 2, bottom: y + LINE_HEIGHT / 2 };
 }
@@ -45,9 +45,11 @@ export function placeLabels(
   screen: Float32Array,
   view: { width: number; height: number },
   measure: (text: string) => number,
+  /** What is written there already. */
+  reserved: readonly Box[] = [],
 ): PlacedLabel[] {
   const placed: PlacedLabel[] = [];
-  const taken: Box[] = [];
+  const taken: Box[] = [...reserved];
   const inView: Box = { left: 0, top: 0, right: view.width, bottom: view.height };
   for (const { index, text, always } of wishes) {
     const x = screen[index * 3];

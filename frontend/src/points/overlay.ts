@@ -13,13 +13,16 @@ export interface OverlayColours {
   surface: string;
 }
 
-export interface OverlayScene {
+export interface AxesScene {
   camera: Camera;
   extent: Extent;
   stretch: boolean;
   matrix: mat4;
   viewport: Viewport;
   axisNames: [string, string, string];
+}
+
+export interface OverlayScene extends AxesScene {
   screen: Float32Array;
   labels: PlacedLabel[];
   selected: readonly number[];
@@ -31,6 +34,9 @@ export interface OverlayScene {
 
 const FONT = "Roboto, system-ui, sans-serif";
 const EDGE = 22;
+const MAX_RINGS = 80;
+export const LABEL_FONT = `400 12px ${FONT}`;
+export const AXIS_FONT = `500 11px ${FONT}`;
 
 type Context = CanvasRenderingContext2D;
 
@@ -72,40 +78,56 @@ function drawPlaneAxes(context: Context, scene: OverlayScene, colours: OverlayCo
     line(context, 0, y, 4, y);
     context.fillText(tickText(tick, yTicks), 8, y);
   }
-  context.font = `500 11px ${FONT}`;
-  context.fillStyle = colours.ink;
-  context.textAlign = "right";
-  context.fillText(`${scene.axisNames[0]} →`, width - 8, height - EDGE - 9);
-  context.textAlign = "left";
-  context.fillText(`↑ ${scene.axisNames[1]}`, 8, 10);
 }
 
-function drawSpaceAxes(context: Context, scene: OverlayScene, colours: OverlayColours): void {
+/** The origin and the ends of the three axes on the screen, (x, y, depth) each. */
+function axisEnds(scene: AxesScene): Float32Array {
   const { min, max } = scene.extent;
   const halves = max.map((high, axis) => ((high - min[axis]) / 2) * 0.55);
   const points = new Float32Array(12);
   for (let axis = 0; axis < 3; axis++) {
     points[(axis + 1) * 3 + axis] = scene.stretch ? halves[axis] : Math.max(...halves);
   }
-  const ends = project(points, scene.matrix, scene.viewport, new Float32Array(12));
+  return project(points, scene.matrix, scene.viewport, new Float32Array(12));
+}
+
+/** Where the names of the axes stand. */
+export function axisTexts(scene: AxesScene): Omit<PlacedLabel, "index">[] {
+  const { width, height } = scene.viewport;
+  const [x, y] = scene.axisNames;
+  if (scene.camera.dims === 2) {
+    return [
+      { text: `${x} →`, x: width - 8, y: height - EDGE - 9, align: "right" },
+      { text: `↑ ${y}`, x: 8, y: 10, align: "left" },
+    ];
+  }
+  const ends = axisEnds(scene);
+  return scene.axisNames.map((text, axis) => {
+    const endX = ends[(axis + 1) * 3];
+    const toLeft = endX < ends[0];
+    return { text, x: endX + (toLeft ? -5 : 5), y: ends[(axis + 1) * 3 + 1], align: toLeft ? "right" : "left" };
+  });
+}
+
+function drawAxisTexts(context: Context, scene: OverlayScene, colours: OverlayColours): void {
+  context.font = AXIS_FONT;
+  context.fillStyle = colours.ink;
+  context.strokeStyle = colours.surface;
+  context.lineWidth = 3;
+  context.lineJoin = "round";
+  context.textBaseline = "middle";
+  for (const { text, x, y, align } of axisTexts(scene)) {
+    context.textAlign = align;
+    context.strokeText(text, x, y);
+    context.fillText(text, x, y);
+  }
+}
+
+function drawSpaceAxes(context: Context, scene: OverlayScene, colours: OverlayColours): void {
+  const ends = axisEnds(scene);
   context.strokeStyle = colours.faint;
   context.lineWidth = 1;
-  context.fillStyle = colours.ink;
-  context.font = `500 11px ${FONT}`;
-  context.textBaseline = "middle";
-  for (let axis = 0; axis < 3; axis++) {
-    const x = ends[(axis + 1) * 3];
-    const y = ends[(axis + 1) * 3 + 1];
-    line(context, ends[0], ends[1], x, y);
-    const textX = x + (x < ends[0] ? -5 : 5);
-    context.textAlign = x < ends[0] ? "right" : "left";
-    context.save();
-    context.strokeStyle = colours.surface;
-    context.lineWidth = 3;
-    context.strokeText(scene.axisNames[axis], textX, y);
-    context.restore();
-    context.fillText(scene.axisNames[axis], textX, y);
-  }
+  for (let axis = 1; axis <= 3; axis++) line(context, ends[0], ends[1], ends[axis * 3], ends[axis * 3 + 1]);
 }
 
 function drawRings(context: Context, scene: OverlayScene, indices: readonly number[], radius: number): void {
@@ -137,7 +159,7 @@ function drawLabels(context: Context, scene: OverlayScene, colours: OverlayColou
   context.lineJoin = "round";
   for (const { index, text, x, y, align } of scene.labels) {
     const isStrong = strong.has(index);
-    context.font = `${isStrong ? 500 : 400} 12px ${FONT}`;
+    context.font = isStrong ? LABEL_FONT.replace("400", "500") : LABEL_FONT;
     context.textAlign = align;
     context.strokeStyle = colours.surface;
     context.lineWidth = 3;
@@ -152,13 +174,15 @@ export function drawOverlay(context: Context, ratio: number, scene: OverlayScene
   context.clearRect(0, 0, scene.viewport.width, scene.viewport.height);
   if (scene.camera.dims === 2) drawPlaneAxes(context, scene, colours);
   else drawSpaceAxes(context, scene, colours);
+  drawAxisTexts(context, scene, colours);
   const radius = Math.max(scene.size / 2 + 1, 3.5);
   context.fillStyle = colours.accent;
   context.strokeStyle = colours.surface;
   context.lineWidth = 1.5;
   drawDots(context, scene, scene.selected, radius + 0.5);
   context.strokeStyle = colours.accent;
-  drawRings(context, scene, scene.hits, radius + 1);
+  // Many hits stand out by the others being faint; rings around them all would hide them.
+  if (scene.hits.length <= MAX_RINGS) drawRings(context, scene, scene.hits, radius + 1);
   if (scene.hovered !== null) {
     context.strokeStyle = colours.ink;
     drawRings(context, scene, [scene.hovered], radius + 2);

@@ -17,34 +17,42 @@ export function pickNearest(screen: Float32Array, x: number, y: number, radius: 
   return best;
 }
 
-/** The points that lie furthest out in evenly spread directions of the plane, each once, the furthest first. */
+/**
+ * The points that lie furthest out in evenly spread directions of the plane: first the outermost of every direction,
+ * then the next of every direction, and so on, each point once. Cost: n × nDirections products.
+ */
 export function outermost(
   screen: Float32Array,
   nDirections: number,
+  nEach: number,
   visible: (x: number, y: number) => boolean,
 ): number[] {
-  const found = new Map<number, number>();
-  const xs = new Float64Array(nDirections);
-  const ys = new Float64Array(nDirections);
-  const reach = new Float64Array(nDirections).fill(-Infinity);
-  const who = new Int32Array(nDirections).fill(-1);
-  for (let turn = 0; turn < nDirections; turn++) {
-    xs[turn] = Math.cos((2 * Math.PI * turn) / nDirections);
-    ys[turn] = Math.sin((2 * Math.PI * turn) / nDirections);
-  }
+  const reach = new Float64Array(nDirections * nEach).fill(-Infinity);
+  const who = new Int32Array(nDirections * nEach).fill(-1);
+  const angles = Array.from({ length: nDirections }, (_, turn) => (2 * Math.PI * turn) / nDirections);
+  const xs = Float64Array.from(angles, Math.cos);
+  const ys = Float64Array.from(angles, Math.sin);
   for (let at = 0; at < screen.length; at += 3) {
     const x = screen[at];
     const y = screen[at + 1];
     if (!visible(x, y)) continue;
     for (let turn = 0; turn < nDirections; turn++) {
       const along = x * xs[turn] + y * ys[turn];
-      if (along <= reach[turn]) continue;
-      reach[turn] = along;
-      who[turn] = at / 3;
+      const first = turn * nEach;
+      let place = first + nEach - 1;
+      if (along <= reach[place]) continue;
+      for (; place > first && along > reach[place - 1]; place--) {
+        reach[place] = reach[place - 1];
+        who[place] = who[place - 1];
+      }
+      reach[place] = along;
+      who[place] = at / 3;
     }
   }
-  who.forEach((index, turn) => {
-    if (index >= 0) found.set(index, Math.max(found.get(index) ?? -Infinity, reach[turn]));
-  });
-  return [...found.keys()];
+  const ranked = new Set<number>();
+  for (let rank = 0; rank < nEach; rank++) {
+    for (let turn = 0; turn < nDirections; turn++) ranked.add(who[turn * nEach + rank]);
+  }
+  ranked.delete(-1);
+  return [...ranked];
 }

@@ -50,6 +50,11 @@ export function unionOf(a: Extent, b: Extent): Extent {
   };
 }
 
+export function mixExtent(from: Extent, to: Extent, mix: number): Extent {
+  const between = (a: Extent["min"], b: Extent["min"]) => a.map((value, axis) => value + (b[axis] - value) * mix);
+  return { min: between(from.min, to.min) as Extent["min"], max: between(from.max, to.max) as Extent["max"] };
+}
+
 /** `to` where `mix` is 1; a point that is NaN on one side is NaN in between. */
 export function mixPositions(from: Float32Array, to: Float32Array, mix: number, into: Float32Array): Float32Array {
   if (mix >= 1) {

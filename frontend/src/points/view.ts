@@ -14,12 +14,13 @@ import {
   viewMatrix,
   zoomAt,
 } from "./camera";
-import { type LabelWish, type PlacedLabel, placeLabels } from "./labels";
-import { drawOverlay, type OverlayColours } from "./overlay";
+import { boxOf, type LabelWish, type PlacedLabel, placeLabels } from "./labels";
+import { ease, pointLook, TRANSITION_MS } from "./look";
+import { AXIS_FONT, type AxesScene, axisTexts, drawOverlay, LABEL_FONT, type OverlayColours } from "./overlay";
 import { parseColour } from "./palette";
 import { outermost, pickNearest } from "./pick";
-import { type Extent, extentOf, mixPositions, unionOf } from "./positions";
-import { Renderer } from "./renderer";
+import { type Extent, extentOf, mixExtent, mixPositions, unionOf } from "./positions";
+import { type Frame, Renderer } from "./renderer";
 
 export interface Highlight {
   selected: readonly number[];
@@ -32,22 +33,11 @@ export interface ViewOptions {
   onDrawn: () => void;
 }
 
-const TRANSITION_MS = 650;
 const PICK_RADIUS = 12;
-const N_DIRECTIONS = 14;
+/** Points named without being asked: so many outermost ones in so many directions. */
+const NAMED = { directions: 16, each: 4 };
 const MAX_HIT_LABELS = 60;
 const NO_COLOURS: OverlayColours = { ink: "#000", faint: "#666", line: "#ddd", accent: "#f57c00", surface: "#fff" };
-
-function ease(t: number): number {
-  return t < 0.5 ? 4 * t * t * t : 1 - (-2 * t + 2) ** 3 / 2;
-}
-
-/** Points shrink and thin out as there are more of them. */
-export function pointLook(n: number, { width, height }: Viewport): { size: number; opacity: number } {
-  const room = Math.min(Math.max(Math.sqrt((width * height) / 420_000), 0.85), 1.5);
-  const size = Math.min(Math.max(11 - 1.75 * Math.log10(Math.max(n, 1)), 1.6), 8) * room;
-  return { size, opacity: n > 50_000 ? 0.55 : n > 5_000 ? 0.75 : 0.85 };
-}
 
 export class PointsView {
   camera: Camera = { dims: 2, x: 0, y: 0, zoom: 1 };
@@ -57,7 +47,12 @@ export class PointsView {
   private viewport: Viewport = { width: 0, height: 0 };
   private seriesKey = "";
   stretch = false;
+  /** What the view is fitted to, and between which two it is on its way. It only grows while a series is shown. */
   extent: Extent = extentOf(new Float32Array(0));
+  private extentFrom: Extent = this.extent;
+  private extentTo: Extent = this.extent;
+  /** Whether the camera was never moved by hand, so that it stays at the middle of the extent. */
+  private isCentred = true;
   private from: Float32Array = new Float32Array(0);
   private to: Float32Array = new Float32Array(0);
   private shown = new Float32Array(0);
@@ -65,6 +60,10 @@ export class PointsView {
   private startedAt = 0;
   private mix = 1;
   private labels: PlacedLabel[] = [];
+  /** The outermost points of the picture at rest. */
+  private far: number[] = [];
+  /** Whether the points must be drawn anew, not only what lies over them. */
+  private isStale = true;
   private highlight: Highlight = { selected: [], hits: [], hovered: null };
   private axisNames: [string, string, string] = ["", "", ""];
   private nameOf: (index: number) => string = String;
@@ -94,7 +93,9 @@ export class PointsView {
     const continues = seriesKey === this.seriesKey && positions.length === this.to.length && this.to.length > 0;
     const moves = continues && !this.options.reducedMotion() && this.viewport.width > 0;
     const extent = extentOf(positions);
-    this.extent = continues ? unionOf(this.extent, extent) : extent;
+    this.extentTo = continues ? unionOf(this.extentTo, extent) : extent;
+    this.extentFrom = moves ? this.extent : this.extentTo;
+    this.extent = this.extentFrom;
     this.from = moves ? this.positionsNow().slice() : positions;
     this.to = positions;
     this.mix = moves ? 0 : 1;
@@ -105,6 +106,7 @@ export class PointsView {
     if (!continues || this.camera.dims !== dims) {
       this.camera = homeCamera(dims, this.extent);
       this.isHome = false;
+      this.isCentred = true;
     }
     this.seriesKey = seriesKey;
     this.invalidate();
@@ -123,7 +125,7 @@ export class PointsView {
 
   setHighlight(highlight: Highlight): void {
     this.highlight = highlight;
-    this.invalidate();
+    this.schedule();
   }
 
   setNames(axisNames: [string, string, string], nameOf: (index: number) => string): void {
@@ -145,13 +147,17 @@ export class PointsView {
 
   home(): void {
     this.extent = extentOf(this.to);
+    this.extentFrom = this.extent;
+    this.extentTo = this.extent;
     this.camera = homeCamera(this.camera.dims, this.extent);
     this.isHome = false;
+    this.isCentred = true;
     this.invalidate();
   }
 
   setCamera(camera: Camera): void {
     this.camera = camera;
+    this.isCentred = false;
     this.invalidate();
   }
 
@@ -186,7 +192,14 @@ export class PointsView {
     this.overlay.remove();
   }
 
+  /** The points are drawn anew with the next frame. */
   invalidate(): void {
+    this.isStale = true;
+    this.schedule();
+  }
+
+  /** What lies over the points is drawn anew with the next frame. */
+  private schedule(): void {
     this.request ||= requestAnimationFrame((now) => this.draw(now));
   }
 
@@ -204,43 +217,40 @@ export class PointsView {
     const { viewport } = this;
     if (viewport.width === 0) return;
     if (this.mix < 1) this.mix = Math.min(Math.max((now - this.startedAt) / TRANSITION_MS, 0), 1);
+    this.extent = mixExtent(this.extentFrom, this.extentTo, ease(this.mix));
+    if (this.isCentred && this.camera.dims === 2) this.camera = homeCamera(2, this.extent);
     if (!this.isHome) this.camera = fitCamera(this.camera, this, viewport, this.to);
     this.isHome = true;
     const ratio = Math.min(window.devicePixelRatio || 1, 2);
     const matrix = viewMatrix(this.camera, this, viewport);
     const look = pointLook(this.to.length / 3, viewport);
-    this.renderer.draw({
-      matrix,
-      viewport,
-      ratio,
-      mix: ease(this.mix),
-      background: parseColour(this.colours.surface),
-      dims: this.camera.dims,
-      ...look,
-    });
-    project(this.positionsNow(), matrix, viewport, this.screen);
-    if (this.mix >= 1 && !this.dragging) this.labels = this.place();
-    else this.labels = this.follow();
+    if (this.isStale) this.drawPoints({ matrix, viewport, ratio, ...look });
+    this.isStale = false;
+    const { camera, extent, stretch, axisNames, screen } = this;
+    const axes: AxesScene = { camera, extent, stretch, axisNames, matrix, viewport };
+    this.labels = this.place(this.isMoving() ? this.wishesAgain() : this.wishes(), axes);
     this.sizeOverlay(ratio);
-    drawOverlay(
-      this.context,
-      ratio,
-      {
-        camera: this.camera,
-        extent: this.extent,
-        stretch: this.stretch,
-        matrix,
-        viewport,
-        axisNames: this.axisNames,
-        screen: this.screen,
-        labels: this.labels,
-        size: look.size,
-        ...this.highlight,
-      },
-      this.colours,
-    );
+    const scene = { ...axes, screen, labels: this.labels, size: look.size, ...this.highlight };
+    drawOverlay(this.context, ratio, scene, this.colours);
     if (this.mix < 1) this.invalidate();
     if (this.to.length > 0) this.options.onDrawn();
+  }
+
+  private isMoving(): boolean {
+    return this.mix < 1 || this.dragging;
+  }
+
+  private drawPoints(frame: Pick<Frame, "matrix" | "viewport" | "ratio" | "size" | "opacity">): void {
+    const background = parseColour(this.colours.surface);
+    this.renderer.draw({ ...frame, mix: ease(this.mix), background, dims: this.camera.dims });
+    project(this.positionsNow(), frame.matrix, frame.viewport, this.screen);
+    if (!this.isMoving()) this.far = this.findFar();
+  }
+
+  private findFar(): number[] {
+    const { width, height } = this.viewport;
+    const inView = (x: number, y: number) => x > 4 && x < width - 4 && y > 18 && y < height - 24;
+    return outermost(this.screen, NAMED.directions, NAMED.each, inView);
   }
 
   private sizeOverlay(ratio: number): void {
@@ -252,26 +262,26 @@ export class PointsView {
   }
 
   /** While points move, the words that are shown move with them. */
-  private follow(): PlacedLabel[] {
-    const keep = new Set(this.labels.map((label) => label.index));
-    return this.place([...keep].map((index) => ({ index, text: this.nameOf(index), always: false })));
+  private wishesAgain(): LabelWish[] {
+    return this.labels.map(({ index }) => ({ index, text: this.nameOf(index), always: false }));
   }
 
   private wishes(): LabelWish[] {
     const { selected, hits, hovered } = this.highlight;
-    const { width, height } = this.viewport;
-    const far = outermost(this.screen, N_DIRECTIONS, (x, y) => x > 4 && x < width - 4 && y > 18 && y < height - 24);
     const wishes = new Map<number, boolean>();
     for (const index of selected.slice(0, MAX_HIT_LABELS)) wishes.set(index, true);
-    for (const index of hits.slice(0, MAX_HIT_LABELS)) wishes.set(index, wishes.get(index) ?? false);
-    for (const index of far) wishes.set(index, wishes.get(index) ?? false);
+    const others = hits.length > 0 ? hits.slice(0, MAX_HIT_LABELS) : this.far;
+    for (const index of others) wishes.set(index, wishes.get(index) ?? false);
     // The label of the hovered point stands in its tip.
     if (hovered !== null) wishes.delete(hovered);
     return [...wishes].map(([index, always]) => ({ index, text: this.nameOf(index), always }));
   }
 
-  private place(wishes = this.wishes()): PlacedLabel[] {
-    this.context.font = "12px Roboto, system-ui, sans-serif";
-    return placeLabels(wishes, this.screen, this.viewport, (text) => this.context.measureText(text).width);
+  private place(wishes: readonly LabelWish[], axes: AxesScene): PlacedLabel[] {
+    const { context } = this;
+    context.font = AXIS_FONT;
+    const reserved = axisTexts(axes).map((text) => boxOf(text, context.measureText(text.text).width));
+    context.font = LABEL_FONT;
+    return placeLabels(wishes, this.screen, this.viewport, (text) => context.measureText(text).width, reserved);
   }
 }

@@ -8,10 +8,10 @@ import { type Colouring, colourPoints, type Rgb } from "../points/palette";
 import { pickComponents } from "../points/positions";
 import { findTokens, foldAll, type Hits, NO_HITS } from "../points/search";
 import type { PointsAre } from "./selection";
-import { AUTO_COLOUR, NO_COLOUR } from "./spec";
+import { AUTO_COLOUR, NO_COLOUR, type Spec } from "./spec";
 import type { PointsReply, Store } from "./store";
 
-const MAX_HITS = 2000;
+const MAX_HITS = 100_000;
 const PLAIN: Record<Theme, Rgb> = { light: [66, 110, 170], dark: [129, 172, 224] };
 
 /** The column that says most at first sight: categories, then signed numbers (a polarity), then other numbers. */
@@ -43,13 +43,23 @@ export class Model {
   readonly hits: ReadonlySignal<Hits>;
   readonly spectra: ReadonlySignal<Spectra | null>;
   readonly line: ReadonlySignal<SpectrumLine | null>;
+  private readonly centeredSpectra: ReadonlySignal<Spectra | null>;
   private readonly folded: ReadonlySignal<string[] | null>;
+  /** Parts of the spec by themselves, so that a move of the slider recomputes none of what depends on them only. */
+  private readonly shown: ReadonlySignal<Spec["components"]>;
+  private readonly dims: ReadonlySignal<2 | 3>;
+  private readonly axes: ReadonlySignal<string>;
 
-  constructor(
-    private readonly store: Store,
-    theme: ReadonlySignal<Theme>,
-  ) {
-    this.scene = computed(() => this.sceneNow());
+  constructor(store: Store, theme: ReadonlySignal<Theme>) {
+    this.shown = computed(() => store.spec.value.components);
+    this.dims = computed(() => store.spec.value.dims);
+    this.axes = computed(() => store.spec.value.axes);
+    const centered = computed(() => store.spec.value.centered);
+    const spectraReply = computed(() => store.spectra.state.value.value);
+    const pointsReply = computed(() => store.points.state.value.value);
+    const pointsKey = computed(() => store.points.state.value.valueKey);
+    const checkpoint = computed(() => store.name.value?.checkpoint);
+    this.scene = computed(() => this.sceneOf(pointsReply.value, pointsKey.value));
     this.pointsAre = computed(() => this.scene.value?.pointsAre ?? "rows");
     const columns = computed(() => store.labels.state.value.value?.columns ?? []);
     this.nameColumn = computed(() => columns.value[0] ?? null);
@@ -66,18 +76,19 @@ export class Model {
     this.hits = computed(() =>
       this.query.value.trim() === "" ? NO_HITS : findTokens(this.query.value, this.foldedNames(), n.value, MAX_HITS),
     );
-    this.spectra = computed(() => {
-      const { value } = store.spectra.state.value;
-      return value && spectraOf(value, store.spec.value.centered);
-    });
-    this.line = computed(() => {
-      const now = store.name.value?.checkpoint;
-      return this.spectra.value?.lines.find((line) => line.checkpoint === now) ?? null;
-    });
+    this.spectra = computed(() => spectraReply.value && spectraOf(spectraReply.value, centered.value));
+    this.line = computed(() => this.spectra.value?.lines.find((line) => line.checkpoint === checkpoint.value) ?? null);
+    this.centeredSpectra = computed(() => spectraReply.value && spectraOf(spectraReply.value, true));
   }
 
   private foldedNames(): string[] | null {
     return this.pointsAre.value === "rows" ? this.folded.value : null;
+  }
+
+  /** Share of the variance on the first three components of a checkpoint, from its exact spectrum. */
+  exactShare(checkpoint: string): number | null {
+    const line = this.centeredSpectra.value?.lines.find((entry) => entry.checkpoint === checkpoint);
+    return line?.cumulative[Math.min(2, line.cumulative.length - 1)] ?? null;
   }
 
   /** The label of a row, or null where it has none. */
@@ -87,20 +98,20 @@ export class Model {
     return value === null || value === undefined || value === "" ? null : String(value);
   }
 
-  private sceneNow(): PointsScene | null {
-    const { value, valueKey } = this.store.points.state.value;
-    if (!value || !valueKey) return null;
-    const { dims, components, axes } = this.store.spec.value;
-    const { shape } = value.arrays.points;
-    const { run, matrix, method } = value.info;
+  private sceneOf(reply: PointsReply | null, replyKey: string | null): PointsScene | null {
+    if (!reply || !replyKey) return null;
+    const dims = this.dims.value;
+    const components = this.shown.value;
+    const { shape } = reply.arrays.points;
+    const { run, matrix, method } = reply.info;
     return {
-      reply: value,
-      seriesKey: JSON.stringify([run, matrix, method, dims, method === "pca" ? axes : "", components]),
-      key: `${valueKey} ${dims} ${components}`,
-      positions: pickComponents(floats(value, "points"), shape, components, dims),
+      reply,
+      seriesKey: JSON.stringify([run, matrix, method, dims, method === "pca" ? this.axes.value : "", components]),
+      key: `${replyKey} ${dims} ${components}`,
+      positions: pickComponents(floats(reply, "points"), shape, components, dims),
       dims,
       n: shape[0],
-      pointsAre: value.info.points_are,
+      pointsAre: reply.info.points_are,
     };
   }
 }

@@ -3,7 +3,7 @@ import { batch, computed, effect, type ReadonlySignal, type Signal, signal } fro
 import type { Api, MatrixName } from "../data/api";
 import { ByteCache } from "../data/cache";
 import type { ArrayReply } from "../data/decode";
-import type { Catalogue, Labels, MetricEntry, PointsInfo, Sentence, SpectraInfo } from "../data/types";
+import type { Catalogue, Labels, MetricEntry, PointsInfo, Sentence, SpectraInfo, Status } from "../data/types";
 import { type Current, findCurrent, settle } from "./current";
 import { type Poll, poll } from "./poll";
 import { type Resource, resource, sentenceOf, type Wanted } from "./resource";
@@ -16,6 +16,9 @@ const SCANNING_MS = 800;
 const SPECTRA_MS = 1200;
 /** Components fetched at first; fewer where each costs much. */
 const COMPONENTS = { few: 4, many: 8, aboveRows: 200_000 };
+
+/** From here on a matrix may be one that the server does not compute unasked. */
+const LARGE = { bytes: 1e9, bytesEach: 4 };
 
 export interface SpecLink {
   read: () => Spec;
@@ -41,11 +44,15 @@ export class Store {
   readonly points: Resource<PointsReply>;
   readonly labels: Resource<Labels>;
   readonly metrics: Resource<MetricEntry[]>;
+  /** What the worker does, asked while spectra are missing. */
+  readonly status: Resource<Status>;
   readonly catalogueFeed: Poll;
   private readonly cache = new ByteCache<PointsReply>(CACHE_BYTES);
   private readonly spectraTurn = signal(0);
-  /** Set while somebody has stopped the computing of further spectra. */
-  readonly spectraPaused = signal(false);
+  /** The series whose large matrices somebody has asked to compute. */
+  private readonly asked: Signal<string | null> = signal(null);
+  /** The current matrix is so large that nothing of it is computed before somebody asks. */
+  readonly isWaiting: ReadonlySignal<boolean>;
 
   constructor(
     readonly api: Api,
@@ -64,12 +71,29 @@ export class Store {
       return { run: now.run.run, matrix: now.matrix.matrix, checkpoint, fingerprint };
     });
     this.spectra = resource(computed(() => this.wantedSpectra()));
+    this.isWaiting = computed(() => {
+      const now = this.current.value;
+      if (!now || this.asked.value === JSON.stringify([now.run.run, now.matrix.matrix])) return false;
+      const { value } = this.spectra.state.value;
+      const here = value?.info.checkpoints.find((entry) => entry.checkpoint === now.checkpoint.checkpoint);
+      if (here) return here.state === "waiting";
+      // Until the server has said which ones wait, a matrix that may be one of them is not asked for.
+      return now.matrix.shape[0] * now.matrix.shape[1] * LARGE.bytesEach > LARGE.bytes;
+    });
     this.points = resource(
-      computed(() => this.wantedPoints(this.current.value)),
+      computed(() => (this.isWaiting.value ? null : this.wantedPoints(this.current.value))),
       { cache: this.cache, bytesOf: (reply) => reply.n_bytes },
     );
     this.labels = resource(computed(() => this.wantedLabels()));
     this.metrics = resource(computed(() => ({ key: "metrics", load: (asking) => this.api.metrics(asking) })));
+    this.status = resource(
+      computed(() => {
+        const missing = this.spectra.state.value.value?.info.n_pending ?? 0;
+        if (missing === 0) return null;
+        const load: Wanted<Status>["load"] = (asking) => this.api.status(asking);
+        return { key: `status ${this.spectraTurn.value}`, keeps: () => true, load };
+      }),
+    );
     this.catalogueFeed = poll(() => this.askCatalogue());
     this.settleSpec();
     this.askSpectraAgain();
@@ -86,7 +110,6 @@ export class Store {
   goTo(patch: Partial<Pick<Spec, "run" | "matrix">>): void {
     batch(() => {
       this.playing.value = false;
-      this.spectraPaused.value = false;
       this.selection.clear();
       this.update({ checkpoint: "", axes: "", ...patch }, "push");
     });
@@ -124,36 +147,42 @@ export class Store {
     if (!name) return null;
     const { run, matrix } = name;
     const series = JSON.stringify([run, matrix]);
-    const shown = this.spectraPaused.value ? this.spectra?.state.peek() : undefined;
-    const paused = shown?.valueKey?.startsWith(`${series} `) ? shown.valueKey : null;
+    const asks = this.asked.value === series;
     return {
-      key: paused ?? `${series} ${this.catalogue.value?.version} ${this.spectraTurn.value}`,
+      key: `${series} ${this.catalogue.value?.version} ${this.spectraTurn.value} ${asks}`,
       keeps: (earlier) => earlier.startsWith(`${series} `),
-      load: (asking) => this.api.spectra({ run, matrix, first: name.checkpoint }, asking),
+      load: (asking) => this.api.spectra({ run, matrix, first: name.checkpoint, ask: asks ? 1 : undefined }, asking),
     };
   }
 
-  /** Ends a job; with "all", what is computed in the background is not started again until `resume`. */
+  /** Computes what waits because it is large. */
+  askForLarge(): void {
+    const name = this.name.peek();
+    if (name) this.asked.value = JSON.stringify([name.run, name.matrix]);
+  }
+
   async cancel(job: string): Promise<void> {
-    if (job === "all") this.spectraPaused.value = true;
+    await this.tell(this.api.cancel(job));
+  }
+
+  /** Stops and goes on with what is computed unasked. */
+  async pause(on: boolean): Promise<void> {
+    await this.tell(this.api.pause(on));
+    this.spectraTurn.value += 1;
+  }
+
+  private async tell(told: Promise<void>): Promise<void> {
     try {
-      await this.api.cancel(job);
+      await told;
     } catch (error) {
       this.catalogueError.value = sentenceOf(error);
     }
   }
 
-  resume(): void {
-    batch(() => {
-      this.spectraPaused.value = false;
-      this.spectraTurn.value += 1;
-    });
-  }
-
   private askSpectraAgain(): void {
     effect(() => {
       const { value, loading } = this.spectra.state.value;
-      if (this.spectraPaused.value || loading || !value || value.info.n_pending === 0) return;
+      if (loading || !value || value.info.n_pending === 0) return;
       const timer = setTimeout(() => {
         this.spectraTurn.value += 1;
       }, SPECTRA_MS);

@@ -49,7 +49,7 @@ function Tab({ layout, frame }: AppProps) {
       <main class="panels">
         <SpectrumPanel hidden={now === "projector"} />
         <PointsPanel hidden={now === "projector"} />
-        <ProjectorPanel frame={frame} hidden={now === "factors"} />
+        <ProjectorPanel frame={frame} hidden={now === "factors"} alone={now === "projector"} />
       </main>
       {showsProblems.value && (
         <ProblemsDrawer

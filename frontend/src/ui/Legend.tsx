@@ -6,8 +6,7 @@ import { formatCount, formatNumber } from "./format";
 export function Legend({ legend }: { legend: LegendSpec }) {
   if (legend.kind === "number") {
     return (
-      <div class="legend">
-        <b>{legend.title}</b>
+      <div class="legend" role="img" aria-label={legend.title}>
         <span class="ends">{formatNumber(legend.low)}</span>
         <i class="ramp" style={{ background: `linear-gradient(to right, ${legend.stops.join(", ")})` }} />
         <span class="ends">{formatNumber(legend.high)}</span>
@@ -27,7 +26,7 @@ export function Legend({ legend }: { legend: LegendSpec }) {
         {legend.n_other > 0 && (
           <li title={formatCount(legend.n_other)}>
             <i style={{ background: OTHER_COLOUR }} />
-            <span class="category">{t("points.other")}</span>
+            <span class="category">{t("points.otherCategories")}</span>
           </li>
         )}
       </ul>

@@ -9,16 +9,32 @@ import { Sparkline } from "./Sparkline";
 
 const TIP_WIDTH = 300;
 /** Numbers that count directions: said beside how many there are. */
-const OF_DIRECTIONS = new Set([
-  "effective_rank",
-  "gavish_donoho_rank",
-  "energy_rank_90",
-  "energy_rank_95",
-  "energy_rank_99",
-]);
+const OF_DIRECTIONS = /^(effective_rank|gavish_donoho_rank|energy_rank_.*)$/;
 
 function numeric(value: MetricValue | undefined): number | null {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
+}
+
+/** Out of how many a number counts. */
+function mostOf(key: string, info: SpectraInfo): number | null {
+  if (OF_DIRECTIONS.test(key)) return Math.min(...info.shape);
+  return key === ROWS_UNMOVED ? info.shape[0] : null;
+}
+
+/** Comes with the numbers of a checkpoint but not from its spectrum, so the server's list of those has it not. */
+const ROWS_UNMOVED = "rows_unmoved";
+
+function allEntries(entries: readonly MetricEntry[]): MetricEntry[] {
+  if (entries.some((entry) => entry.key === ROWS_UNMOVED)) return [...entries];
+  const unmoved = {
+    key: ROWS_UNMOVED,
+    name: t("metrics.rowsUnmoved"),
+    description: t("metrics.rowsUnmovedAbout"),
+    formula: "",
+    source: "",
+    first: true,
+  };
+  return [...entries, unmoved];
 }
 
 interface CardProps {
@@ -32,7 +48,7 @@ function Card({ entry, info, at }: CardProps) {
   const place = useSignal<{ left: number; top: number } | null>(null);
   const value = info.checkpoints[at]?.metrics?.[entry.key];
   const history = info.checkpoints.map((checkpoint) => numeric(checkpoint.metrics?.[entry.key]));
-  const most = OF_DIRECTIONS.has(entry.key) && numeric(value) !== null ? Math.min(...info.shape) : null;
+  const most = numeric(value) === null ? null : mostOf(entry.key, info);
   const show = (element: HTMLElement) => {
     const box = element.getBoundingClientRect();
     const left = Math.min(Math.max(box.left, 8), window.innerWidth - TIP_WIDTH - 8);
@@ -85,7 +101,7 @@ export function MetricCards() {
   const info = store.spectra.state.value.value?.info;
   const at = info?.checkpoints.findIndex((checkpoint) => checkpoint.checkpoint === store.name.value?.checkpoint) ?? -1;
   if (!entries || !info || at < 0 || !info.checkpoints[at].metrics) return null;
-  const known = entries.filter((entry) => entry.key in (info.checkpoints[at].metrics ?? {}));
+  const known = allEntries(entries).filter((entry) => entry.key in (info.checkpoints[at].metrics ?? {}));
   const first = known.filter((entry) => entry.first);
   const rest = known.filter((entry) => !entry.first);
   const shown = more.value ? [...first, ...rest] : first;

@@ -4,7 +4,7 @@ import { useShared } from "./context";
 import { formatCount, formatShare } from "./format";
 import { Legend } from "./Legend";
 import { PointsCanvas } from "./PointsCanvas";
-import { AxesTools, MethodTools } from "./PointsTools";
+import { AxesTools, ColourSelect, MethodTools } from "./PointsTools";
 import { ErrorNote, Panel, ProgressBar, Wait } from "./panel";
 import { SearchBox } from "./SearchBox";
 import { SelectionChips } from "./SelectionChips";
@@ -71,11 +71,15 @@ function Body() {
         <SearchBox />
       </div>
       <SelectionChips />
-      {model.colouring.value.legend && value && <Legend legend={model.colouring.value.legend} />}
-      <div class="points-area">
+      <div class="colour-row">
+        <ColourSelect />
+        {model.colouring.value.legend && value && <Legend legend={model.colouring.value.legend} />}
+      </div>
+      <div class="points-area" data-shown={value?.info.checkpoint} data-method={value?.info.method}>
         {value && <PointsCanvas />}
         {error && <ErrorNote error={error} onRetry={store.points.retry} />}
-        {!value && !error && (
+        {store.isWaiting.value && <p class="note quiet">{t("large.points")}</p>}
+        {!value && !error && !store.isWaiting.value && (
           <Wait label={t("points.computing")} pending={pending} onCancel={(job) => void store.cancel(job)} />
         )}
         {value && late && (

@@ -1,4 +1,4 @@
-/** The choices of the points panel: method, dimensions, axes and colour. */
+/** The choices of the points panel: method, dimensions, axes, and colour. */
 import { t } from "../i18n";
 import { AUTO_COLOUR, METHODS, type Method, NO_COLOUR, OWN_AXES } from "../state/spec";
 import { useShared } from "./context";
@@ -87,7 +87,7 @@ function ReferenceSelect() {
   );
 }
 
-function ColourSelect() {
+export function ColourSelect() {
   const { store, model } = useShared();
   const columns = store.labels.state.value.value?.columns.filter((column) => column.kind !== "text") ?? [];
   if (columns.length === 0 || model.pointsAre.value === "columns") return null;
@@ -113,7 +113,6 @@ export function AxesTools() {
       <ComponentSelect axis={1} />
       {store.spec.value.dims === 3 && <ComponentSelect axis={2} />}
       <ReferenceSelect />
-      <ColourSelect />
     </div>
   );
 }

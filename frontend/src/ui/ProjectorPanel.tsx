@@ -2,7 +2,7 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import type { ProjectorAbout } from "../data/types";
-import { estimateSeconds, type FrameModel, type Shown } from "../host/frame";
+import { estimateSeconds, type FigureFact, type FrameModel, figureFacts, type Shown } from "../host/frame";
 import { linkProjector, sendSelection, setNight, setPanels } from "../host/projector";
 import { sayServer, t, tn } from "../i18n";
 import type { ProjectorValues } from "../state/spec";
@@ -15,6 +15,12 @@ function sayShown(about: ProjectorAbout): string {
   if (about.values === "matrix") return t("projector.matrixAbout", { n: formatCount(about.n_columns) });
   if (about.share === null) return t("projector.scoresAboutUnknown", { n: about.n_columns });
   return t("projector.scoresAbout", { n: about.n_columns, share: formatShare(about.share) });
+}
+
+function sayFact(fact: FigureFact): string {
+  return "n" in fact
+    ? t(`projector.figure.${fact.kind}`, { n: formatCount(fact.n) })
+    : t(`projector.figure.${fact.kind}`);
 }
 
 function saySeconds(about: ProjectorAbout): string {
@@ -68,8 +74,9 @@ function Frame({ frame, shown, panels }: FrameProps) {
         frame.ready.value = true;
         sendSelection(iframe, store.selection.of("rows"));
       },
-      onVariance: (text) => {
+      onVariance: (text, spherizes) => {
         frame.variance.value = text;
+        frame.spherizes.value = spherizes;
       },
     });
   }, []);
@@ -105,7 +112,7 @@ function Gate({ frame }: { frame: FrameModel }) {
   if (error) return <ErrorNote error={error} onRetry={frame.about.retry} />;
   if (!about || valueKey !== frame.wanted.value) {
     if (shown) return null;
-    const label = store.hasDrawn.value ? t("state.loading") : t("projector.waiting");
+    const label = frame.mayStart.value ? t("state.loading") : t("projector.waiting");
     return <Wait label={label} pending={pending} onCancel={(job) => void store.cancel(job)} />;
   }
   if (!about.available) return <p class="note">{about.error ? sayServer(about.error) : t("projector.unavailable")}</p>;
@@ -145,29 +152,31 @@ function Figures({ frame }: { frame: FrameModel }) {
   const shown = frame.shown.value;
   if (!shown) return null;
   const figure = /[\d.]+\s*%/.exec(frame.variance.value)?.[0].replace(/\s*%/, " %");
-  const line = model.line.value;
-  const exact = line && line.cumulative.length > 0 ? line.cumulative[Math.min(2, line.cumulative.length - 1)] : null;
-  const isScores = shown.about.values === "scores";
+  const exact = model.exactShare(shown.checkpoint);
+  const facts = figureFacts(shown.about, frame.spherizes.value);
   return (
     <p class="figures">
       <b>{sayShown(shown.about)}.</b>
-      {figure && <span>{t("projector.says", { figure })}.</span>}
-      {figure && (
-        <span>
-          {isScores ? t("projector.figureScores", { n: shown.about.n_columns }) : t("projector.figureMatrix")}
-        </span>
-      )}
+      {figure && <span>{[t("projector.says", { figure }), ...facts.map(sayFact)].join(", ")}.</span>}
       {exact !== null && <b>{t("projector.exact", { share: formatShare(exact) })}</b>}
     </p>
   );
 }
 
-export function ProjectorPanel({ frame, hidden }: { frame: FrameModel; hidden: boolean }) {
+interface ProjectorPanelProps {
+  frame: FrameModel;
+  hidden: boolean;
+  /** Nothing else is on the screen, so there are no points of ours to wait for. */
+  alone: boolean;
+}
+
+export function ProjectorPanel({ frame, hidden, alone }: ProjectorPanelProps) {
   const panels = useSignal(false);
   const shown = frame.shown.value;
   useEffect(() => {
     frame.visible.value = !hidden;
-  }, [hidden]);
+    frame.alone.value = alone;
+  }, [hidden, alone]);
   return (
     <Panel
       name="projector"

@@ -1,5 +1,5 @@
 /** Puts the spectrum plot on the screen and reads out the value under the pointer. */
-import { useSignal, useSignalEffect } from "@preact/signals";
+import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { t } from "../i18n";
 import { SpectrumPlot } from "../plots/spectrum";
@@ -15,6 +15,10 @@ export function SpectrumChart() {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<SpectrumPlot | null>(null);
   const index = useSignal<number | null>(null);
+  const scale = useComputed(() => store.spec.value.indexScale);
+  const current = useComputed(() =>
+    model.line.value ? (model.spectra.value?.lines.indexOf(model.line.value) ?? -1) : -1,
+  );
 
   const create = () => {
     if (host.current && !plot.current) {
@@ -27,7 +31,7 @@ export function SpectrumChart() {
   useSize(host, (width, height) => create()?.resize(width, height));
   useSignalEffect(() => {
     const spectra = model.spectra.value;
-    const { indexScale } = store.spec.value;
+    const indexScale = scale.value;
     const now = theme.value;
     const colours = themeColours();
     if (!spectra) return;
@@ -41,8 +45,8 @@ export function SpectrumChart() {
     });
   });
   useSignalEffect(() => {
-    const at = model.spectra.value?.lines.findIndex((line) => line.checkpoint === store.name.value?.checkpoint) ?? -1;
-    create()?.setCurrent(at);
+    void model.spectra.value;
+    create()?.setCurrent(current.value);
   });
   useEffect(() => () => plot.current?.dispose(), []);
 

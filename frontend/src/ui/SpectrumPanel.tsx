@@ -1,10 +1,10 @@
 /** The spectrum of the matrix at every checkpoint, and the named numbers of the current one. */
 
-import { t, tn } from "../i18n";
+import { sayServer, t, tn } from "../i18n";
 import { stepColour } from "../points/palette";
 import { useShared } from "./context";
 import { Segmented } from "./controls";
-import { formatCheckpoint } from "./format";
+import { formatBytes, formatCheckpoint } from "./format";
 import { MetricCards } from "./MetricCards";
 import { ErrorNote, Panel, ProgressBar, Wait } from "./panel";
 import { SpectrumChart } from "./SpectrumChart";
@@ -40,18 +40,23 @@ function Tools() {
 function Progress() {
   const { store } = useShared();
   const info = store.spectra.state.value.value?.info;
-  if (!info || info.n_pending === 0) return null;
+  if (!info) return null;
   const total = info.checkpoints.length;
-  const done = total - info.n_pending;
+  const nPending = info.checkpoints.filter((checkpoint) => checkpoint.state === "pending").length;
+  const done = total - nPending;
+  if (nPending === 0) return null;
   const label = t("spectrum.progress", { done, total });
-  const paused = store.spectraPaused.value;
+  const status = store.status.state.value.value;
+  const paused = status?.paused ?? false;
+  const current = status?.current;
   return (
     <div class="spectrum-progress" role="status">
       <span>{label}</span>
       <ProgressBar value={done / total} label={label} />
-      <button type="button" class="text-button" onClick={() => (paused ? store.resume() : void store.cancel("all"))}>
-        {paused ? t("state.resume") : t("state.cancel")}
+      <button type="button" class="text-button" onClick={() => void store.pause(!paused)}>
+        {paused ? t("state.resume") : t("state.pause")}
       </button>
+      {current && !paused && <span class="task">{sayServer(current.task)}</span>}
     </div>
   );
 }
@@ -84,6 +89,22 @@ function Notes() {
   );
 }
 
+/** A matrix so large that nobody should wait for it unasked. */
+function Large({ bytes, seconds }: { bytes?: number; seconds?: number }) {
+  const { store } = useShared();
+  const size = formatBytes(bytes ?? 0);
+  return (
+    <div class="note note-start">
+      <button type="button" class="button" onClick={() => store.askForLarge()}>
+        {t("large.compute")}
+      </button>
+      <p class="quiet">
+        {seconds ? t("large.about", { size, seconds: tn("seconds", seconds) }) : t("large.size", { size })}
+      </p>
+    </div>
+  );
+}
+
 function Body() {
   const { store, model } = useShared();
   const { value, error, pending } = store.spectra.state.value;
@@ -95,6 +116,7 @@ function Body() {
     <>
       <Progress />
       {here?.state === "failed" && here.error && <ErrorNote error={here.error} onRetry={store.spectra.retry} />}
+      {here?.state === "waiting" && <Large bytes={here.bytes} seconds={here.expected_seconds} />}
       {here?.state === "pending" && <Wait compact label={t("spectrum.notYet")} pending={null} />}
       <div class="spectrum-body">
         <div class="spectrum-main">

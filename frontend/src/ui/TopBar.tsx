@@ -6,14 +6,16 @@ import { matricesOf } from "../state/current";
 import type { View } from "../state/spec";
 import { useShared } from "./context";
 import { Segmented, Select } from "./controls";
-import { formatShape } from "./format";
+import { formatShape, sharedPrefix } from "./format";
 import { Icon } from "./icons";
 import type { Layout } from "./layout";
 import { StepSlider } from "./StepSlider";
+import { Verdict } from "./Verdict";
 
 const ROLES: readonly Role[] = ["embedding", "kernel", "other"];
 
 function MatrixOptions({ entries }: { entries: readonly MatrixEntry[] }) {
+  const skipped = sharedPrefix(entries.map(({ matrix }) => matrix)).length;
   const groups = ROLES.map((role) => ({ role, members: entries.filter((entry) => entry.role === role) }));
   return (
     <>
@@ -22,8 +24,8 @@ function MatrixOptions({ entries }: { entries: readonly MatrixEntry[] }) {
         .map(({ role, members }) => (
           <optgroup key={role} label={t(`bar.roles.${role}`)}>
             {members.map(({ matrix, shape }) => (
-              <option key={matrix} value={matrix}>
-                {matrix} ({formatShape(shape)})
+              <option key={matrix} value={matrix} title={matrix}>
+                {matrix.slice(skipped)} ({formatShape(shape)})
               </option>
             ))}
           </optgroup>
@@ -64,7 +66,6 @@ export function TopBar({ layout, onProblems }: TopBarProps) {
         <MatrixOptions entries={matricesOf(catalogue, now.run)} />
       </Select>
       <StepSlider />
-      <p class="verdict" />
       {nProblems > 0 && (
         <button type="button" class="problems-button" onClick={onProblems}>
           <Icon name="warning" size={16} />
@@ -83,6 +84,7 @@ export function TopBar({ layout, onProblems }: TopBarProps) {
           onChange={(view) => store.update({ view }, "push")}
         />
       )}
+      <Verdict />
     </header>
   );
 }

@@ -56,6 +56,12 @@ export function formatCheckpoint({ step, checkpoint }: Pick<CheckpointEntry, "st
   return step === null ? (checkpoint.split("/").pop() ?? checkpoint) : t("spectrum.early", { step: formatCount(step) });
 }
 
+export function formatBytes(bytes: number): string {
+  const units = ["B", "KB", "MB", "GB", "TB"];
+  const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), units.length - 1);
+  return `${formatNumber(Number((bytes / 1000 ** power).toPrecision(3)))} ${units[power]}`;
+}
+
 export function formatTime(seconds: number): string {
   if (!(seconds > 0)) return "";
   const date = new Date(seconds * 1000);
@@ -68,4 +74,14 @@ export function formatTime(seconds: number): string {
     minute: "2-digit",
     hour12: false,
   });
+}
+
+/** What all names begin with, up to a slash or a point: it says nothing in a list of them. */
+export function sharedPrefix(names: readonly string[]): string {
+  if (names.length < 2) return "";
+  const [first, ...rest] = names;
+  let length = 0;
+  while (length < first.length && rest.every((name) => name[length] === first[length])) length += 1;
+  const cut = Math.max(first.lastIndexOf("/", length - 1), first.lastIndexOf(".", length - 1));
+  return length === 0 ? "" : first.slice(0, cut + 1);
 }

@@ -1,5 +1,5 @@
 // Invented data: 2000 words in groups whose structure grows over eight checkpoints.
-const N_ROWS = 2000;
+const N_ROWS = Number(process.env.MOCK_ROWS ?? 2000);
 const N_DIMS = 64;
 const N_STEPS = 8;
 
@@ -196,7 +196,11 @@ function metricsAt(at, k) {
   const squares = sigmas.map((s) => s * s);
   const total = squares.reduce((a, b) => a + b, 0);
   let running = 0;
-  const rank90 = squares.findIndex((square) => (running += square) >= 0.9 * total) + 1;
+  const rank90 =
+    squares.findIndex((square) => {
+      running += square;
+      return running >= 0.9 * total;
+    }) + 1;
   return {
     effective_rank: Math.exp(-sigmas.reduce((h, s) => h + (s / sum) * Math.log(s / sum), 0)),
     energy_rank_90: rank90,
@@ -230,12 +234,20 @@ function safetensors(info, arrays) {
   return Buffer.concat([length, Buffer.from(json), ...buffers]);
 }
 
+const verdictAt = (at) =>
+  at < 2
+    ? sentence(
+        "Looks untrained: its spectrum is that of a random initialisation. Check that the layer gets gradients.",
+        "verdict_untrained",
+      )
+    : sentence("No sign of trouble: the spectrum stands out from a random initialisation.", "verdict_fine");
+
 let turn = 0;
 export function spectra(scenario, run, matrix, state) {
   const [rows, dims] = shapeOf(matrix);
   const k = Math.min(rows, dims);
   const slow = scenario === "slow";
-  if (slow && !state.cancelled) turn += 0.5;
+  if (slow && !state.paused) turn += 0.5;
   const nDone = slow ? Math.min(Math.floor(turn), N_STEPS) : N_STEPS;
   const isDone = (at) => !slow || at >= N_STEPS - nDone;
   const stored = new Float64Array(N_STEPS * k).fill(Number.NaN);
@@ -263,6 +275,7 @@ export function spectra(scenario, run, matrix, state) {
     rows_skipped: 0,
     passes: 1,
     metrics: isDone(at) ? metricsAt(at, k) : null,
+    verdicts: isDone(at) ? [verdictAt(at)] : [],
   }));
   const shape = [N_STEPS, k];
   return safetensors(

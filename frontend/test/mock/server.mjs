@@ -55,7 +55,7 @@ function sendFile(response, folder, name) {
   return send(response, 200, readFileSync(path), type);
 }
 const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
-const state = { cancelled: false, asked: new Map() };
+const state = { paused: false, asked: new Map() };
 
 /** In the slow scenario the first requests for an answer find it unfinished. */
 function pendingOf(scenario, key) {
@@ -70,7 +70,8 @@ function pendingOf(scenario, key) {
 const ROUTES = {
   catalogue: ({ scenario, query }) => data.catalogue(scenario, query.get("since")),
   metrics: () => ({ metrics: data.METRICS }),
-  status: () => ({ state: "idle", current: null, n_queued: 0, n_restarts: 0 }),
+  status: () => ({ state: "idle", paused: state.paused, current: null, n_queued: 0, n_restarts: 0 }),
+  pause: () => ROUTES.status(),
   labels: ({ query }) => data.labels(query.get("matrix")),
   spectra: ({ scenario, query }) => data.spectra(scenario, query.get("run"), query.get("matrix"), state),
   points: ({ scenario, query }) => data.points(scenario, Object.fromEntries(query)),
@@ -79,10 +80,8 @@ const ROUTES = {
 async function answerRoute(response, scenario, route, query) {
   const [head, selection, file] = route.split("/");
   if (head === "projector") return answerProjector(response, selection, file);
-  if (head === "cancel") {
-    state.cancelled = true;
-    return sendJson(response, { cancelled: 1 });
-  }
+  if (head === "cancel") return sendJson(response, { cancelled: 1 });
+  if (head === "pause") state.paused = query.get("on") === "1";
   if (!ROUTES[head]) return sendFile(response, staticDir, route);
   const pending = ["points", "labels"].includes(head) ? pendingOf(scenario, `${head} ${query}`) : null;
   if (pending) {

@@ -1,0 +1,31 @@
+/** The style sheets as one text, in the order in which they stand. */
+
+import uplot from "uplot/dist/uPlot.min.css";
+import base from "./base.css";
+import controls from "./controls.css";
+import layout from "./layout.css";
+import notes from "./notes.css";
+import numbers from "./numbers.css";
+import pages from "./pages.css";
+import points from "./points.css";
+import problems from "./problems.css";
+import projector from "./projector.css";
+import search from "./search.css";
+import spectrum from "./spectrum.css";
+import steps from "./steps.css";
+
+export const styleSheet: string = [
+  uplot,
+  base,
+  layout,
+  controls,
+  steps,
+  spectrum,
+  numbers,
+  points,
+  search,
+  projector,
+  notes,
+  pages,
+  problems,
+].join("");

@@ -1,0 +1,257 @@
+// The tab on a real TensorBoard that shows demo_logs: npm run e2e with EMBFACTOR_URL set (tests/e2e/run.py starts one).
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import {
+  checkpointsOf,
+  inkOf,
+  launch,
+  openTab,
+  projectorFrame,
+  specOf,
+  tabFrame,
+  waitForMark,
+  waitForPoints,
+  waitForSpec,
+} from "./browser.mjs";
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser?.close());
+
+/** A test with a tab of its own, which fails also when the page or the policy complained. */
+function tabTest(name, options, body) {
+  test(name, { timeout: 120_000 }, async () => {
+    const opened = await openTab(browser, options);
+    try {
+      await body(opened);
+      assert.deepEqual(opened.errors, []);
+    } finally {
+      await opened.page.close();
+    }
+  });
+}
+
+const FACTORS = { view: "factors" };
+/** Chooses one of a few that stand side by side. */
+const choose = (tab, name) => tab.getByRole("radio", { name, exact: true }).check();
+const slider = (tab) => tab.locator(".slider input");
+
+tabTest(
+  "shows the spectrum, the numbers and the points of the latest checkpoint",
+  { spec: FACTORS },
+  async ({ tab }) => {
+    const { checkpoints } = await checkpointsOf(tab);
+    await waitForPoints(tab, { checkpoint: checkpoints.at(-1).checkpoint, method: "pca" });
+    await waitForMark(tab, "embfactor:exact");
+    assert.ok((await inkOf(tab, ".points-canvas")) > 0.001);
+    assert.ok((await inkOf(tab, ".spectrum-plot canvas")) > 0.005);
+    assert.ok((await tab.locator(".card").count()) >= 3);
+    await tab.locator(".card").first().focus();
+    assert.equal(await tab.locator(".tip:visible code").count(), 1);
+  },
+);
+
+tabTest(
+  "walks through the steps by keys and keeps the step in the address",
+  { spec: FACTORS },
+  async ({ page, tab }) => {
+    const { checkpoints } = await checkpointsOf(tab);
+    await slider(tab).focus();
+    await page.keyboard.press("Home");
+    await waitForPoints(tab, { checkpoint: checkpoints[0].checkpoint });
+    await page.keyboard.press("ArrowRight");
+    await waitForPoints(tab, { checkpoint: checkpoints[1].checkpoint });
+    await waitForSpec(page, "checkpoint", checkpoints[1].checkpoint);
+    assert.equal(specOf(page).axes, checkpoints.at(-1).checkpoint);
+    await page.reload();
+    await waitForPoints(await tabFrame(page), { checkpoint: checkpoints[1].checkpoint });
+  },
+);
+
+tabTest("goes back and forward through choices", { spec: FACTORS }, async ({ page, tab }) => {
+  await choose(tab, "3-D");
+  await waitForSpec(page, "dims", "3");
+  await choose(tab, "Rows of U");
+  await waitForPoints(tab, { method: "u" });
+  await waitForSpec(page, "method", "u");
+  await page.goBack();
+  await waitForPoints(tab, { method: "pca" });
+  assert.equal(specOf(page).dims, "3");
+  await page.goForward();
+  await waitForPoints(tab, { method: "u" });
+});
+
+tabTest("plays to the last step and stops there", { spec: FACTORS }, async ({ page, tab }) => {
+  const { checkpoints } = await checkpointsOf(tab);
+  await slider(tab).focus();
+  await page.keyboard.press("Home");
+  for (let at = 0; at < checkpoints.length - 3; at++) await page.keyboard.press("ArrowRight");
+  await tab.getByRole("button", { name: "Play through the checkpoints" }).click();
+  await waitForPoints(tab, { checkpoint: checkpoints.at(-1).checkpoint });
+  await tab.getByRole("button", { name: "Play through the checkpoints" }).waitFor();
+});
+
+tabTest("shows every method in two and three dimensions", { spec: FACTORS }, async ({ tab }) => {
+  for (const [method, name] of [
+    ["u", "Rows of U"],
+    ["v", "Columns of V"],
+    ["pca_of_u", "PCA of U"],
+    ["pca", "PCA of W"],
+  ]) {
+    for (const dims of ["2-D", "3-D"]) {
+      await choose(tab, dims);
+      await choose(tab, name);
+      await waitForPoints(tab, { method });
+      await tab.waitForTimeout(200);
+      assert.ok((await inkOf(tab, ".points-canvas")) > 0.0002, `${name} in ${dims}`);
+    }
+    if (method === "pca_of_u") assert.match(await tab.locator(".points-notes").textContent(), /axes/i);
+  }
+});
+
+tabTest("finds a token and selects it", { spec: FACTORS }, async ({ page, tab }) => {
+  const box = tab.getByRole("combobox", { name: "Search tokens" });
+  await box.fill("=good");
+  const options = tab.locator(".search-list").getByRole("option");
+  await options.first().waitFor();
+  assert.equal(await options.count(), 1);
+  await page.keyboard.press("Enter");
+  await tab.locator(".chip", { hasText: "good" }).waitFor();
+  await tab.locator(".chip").click();
+  assert.equal(await tab.locator(".chip").count(), 0);
+});
+
+tabTest(
+  "says the label of the point under the pointer and selects it by a click",
+  { spec: FACTORS },
+  async ({ tab }) => {
+    await tab.waitForTimeout(300);
+    const host = tab.locator(".points-host");
+    const box = await host.boundingBox();
+    let found = false;
+    for (let turn = 0; turn < 200 && !found; turn++) {
+      const x = box.width * (0.3 + (0.4 * (turn % 20)) / 20);
+      const y = box.height * (0.4 + (0.2 * Math.floor(turn / 20)) / 10);
+      await host.hover({ position: { x, y } });
+      await tab.waitForTimeout(30);
+      found = (await tab.locator(".hover-tip b").count()) > 0;
+      if (found) await host.click({ position: { x, y } });
+    }
+    assert.ok(found);
+    await tab.locator(".chip").waitFor();
+  },
+);
+
+tabTest("reads the spectrum by keys, on a linear and a logarithmic index", { spec: FACTORS }, async ({ page, tab }) => {
+  await tab.locator(".spectrum-plot").focus();
+  await page.keyboard.press("ArrowRight");
+  await page.keyboard.press("ArrowRight");
+  assert.match(await tab.locator(".readout").textContent(), /σ2 = .*%/s);
+  await choose(tab, "Log");
+  await waitForSpec(page, "index", "log");
+  await choose(tab, "As stored");
+  await waitForSpec(page, "centered", "false");
+  assert.ok((await inkOf(tab, ".spectrum-plot canvas")) > 0.005);
+});
+
+tabTest("shows the standard projector beside it, on the same data", { width: 1700, height: 900 }, async ({ tab }) => {
+  const { checkpoints } = await checkpointsOf(tab);
+  const rows = await tab.evaluate(() => fetch("catalogue").then((reply) => reply.json()));
+  const [matrix] = rows.signatures[checkpoints.at(-1).signature];
+  const projector = await projectorFrame(tab);
+  const shown = await projector.evaluate(() => {
+    const element = document.querySelector("vz-projector-dashboard").shadowRoot.querySelector("vz-projector");
+    return element.dataSet.points.length;
+  });
+  assert.equal(shown, matrix.shape[0]);
+  await tab.locator(".figures", { hasText: "Exact share of three components" }).waitFor({ timeout: 30_000 });
+  await tab.locator(".figures", { hasText: /Its own figure is [\d.]+ %/ }).waitFor({ timeout: 30_000 });
+});
+
+tabTest("shows the standard projector alone", { spec: { view: "projector" }, wait: false }, async ({ tab }) => {
+  const projector = await projectorFrame(tab);
+  const hasPanels = () =>
+    projector.evaluate(() => {
+      const element = document.querySelector("vz-projector-dashboard").shadowRoot.querySelector("vz-projector");
+      return element.shadowRoot.querySelector("#left-pane").offsetWidth > 0;
+    });
+  assert.equal(await hasPanels(), false);
+  await tab.getByRole("button", { name: "Side panels" }).click();
+  await projector.waitForFunction(() => {
+    const element = document.querySelector("vz-projector-dashboard").shadowRoot.querySelector("vz-projector");
+    return element.shadowRoot.querySelector("#left-pane").offsetWidth > 0;
+  });
+});
+
+tabTest("takes the standard projector along to another step", { width: 1700, height: 900 }, async ({ page, tab }) => {
+  await projectorFrame(tab);
+  const before = await tab.locator(".projector-frame").getAttribute("src");
+  await slider(tab).focus();
+  await page.keyboard.press("Home");
+  await tab.waitForFunction((src) => document.querySelector(".projector-frame").getAttribute("src") !== src, before);
+  await projectorFrame(tab);
+  assert.equal(await tab.locator(".projector-frame").count(), 1);
+});
+
+tabTest(
+  "links the selection with the standard projector both ways",
+  { width: 1700, height: 900 },
+  async ({ page, tab }) => {
+    const projector = await projectorFrame(tab);
+    await tab.waitForTimeout(600);
+    await tab.getByRole("combobox", { name: "Search tokens" }).fill("=good");
+    await page.keyboard.press("Enter");
+    await projector.waitForFunction(() => {
+      const element = document.querySelector("vz-projector-dashboard").shadowRoot.querySelector("vz-projector");
+      return element.selectedPointIndices.length === 1;
+    });
+    await projector.evaluate(() => {
+      const element = document.querySelector("vz-projector-dashboard").shadowRoot.querySelector("vz-projector");
+      element.notifySelectionChanged([1, 2, 3]);
+    });
+    await tab.locator(".chips", { hasText: "3 selected" }).waitFor();
+  },
+);
+
+tabTest("follows the dark mode of TensorBoard", { spec: FACTORS }, async ({ page, tab }) => {
+  const theme = () => tab.evaluate(() => document.documentElement.dataset.theme);
+  const ground = () => tab.$eval(".panel", (panel) => getComputedStyle(panel).backgroundColor);
+  const before = [await theme(), await ground()];
+  await page.evaluate(() => document.body.classList.toggle("dark-mode"));
+  await tab.waitForFunction((earlier) => document.documentElement.dataset.theme !== earlier, before[0]);
+  assert.notEqual(await ground(), before[1]);
+});
+
+tabTest("survives being hidden behind another tab", { spec: { ...FACTORS, dims: "3" } }, async ({ page, tab }) => {
+  await page
+    .getByRole("tab", { name: /scalars/i })
+    .first()
+    .click();
+  await page.waitForTimeout(800);
+  await page
+    .getByRole("tab", { name: /embedding factors/i })
+    .first()
+    .click();
+  await waitForPoints(tab);
+  await page.waitForTimeout(300);
+  assert.ok((await inkOf(tab, ".points-canvas")) > 0.0002);
+  assert.equal(specOf(page).dims, "3");
+});
+
+for (const width of [900, 1280, 1600, 2560]) {
+  tabTest(`fits ${width} pixels`, { width, height: 800 }, async ({ tab }) => {
+    const { inner, scroll } = await tab.evaluate(() => ({
+      inner: window.innerWidth,
+      scroll: document.scrollingElement.scrollWidth,
+    }));
+    assert.ok(scroll <= inner, `${scroll} > ${inner}`);
+    const panels = await tab.locator(".panel:visible").count();
+    assert.equal(panels, width >= 1200 ? 3 : 2);
+    const low = await tab.$$eval(".panel", (all) =>
+      all.filter((panel) => panel.clientHeight > 0).map((panel) => panel.clientHeight),
+    );
+    assert.ok(Math.min(...low) > 150);
+  });
+}

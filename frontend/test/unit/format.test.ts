@@ -1,0 +1,78 @@
+import { expect, it } from "vitest";
+import { estimateSeconds, figureFacts } from "../../src/host/frame";
+import { formatBytes, formatMetric, formatNumber, formatShare, sharedPrefix } from "../../src/ui/format";
+import { layoutOf } from "../../src/ui/layout";
+
+it("writes numbers with three digits and a true minus", () => {
+  expect([43.126, 0.01234, -1.5, 12345, 0, 1.2e-7, 3.4e9].map(formatNumber)).toEqual([
+    "43.1",
+    "0.0123",
+    "−1.50",
+    "12,345",
+    "0",
+    "1.2 × 10⁻⁷",
+    "3.4 × 10⁹",
+  ]);
+  expect(formatNumber(NaN)).toBe("–");
+});
+
+it("never writes a share as nothing when it is something", () => {
+  expect([0, 1e-9, 0.0042, 0.432, 0.9996, 1, null].map(formatShare)).toEqual([
+    "0 %",
+    "< 0.01 %",
+    "0.42 %",
+    "43.2 %",
+    "100 %",
+    "100 %",
+    "–",
+  ]);
+});
+
+it("writes every kind of named number", () => {
+  expect([null, true, 7, [1, 2.5]].map(formatMetric)).toEqual(["–", "yes", "7", "1 · 2.50"]);
+});
+
+it("writes sizes in the unit that fits", () => {
+  expect([0, 999, 4_700_000, 13.4e9, 2e15].map(formatBytes)).toEqual([
+    "0 B",
+    "999 B",
+    "4.70 MB",
+    "13.4 GB",
+    "2,000 TB",
+  ]);
+});
+
+it("leaves out what all names begin with", () => {
+  expect(sharedPrefix(["model/seq/a/w", "model/seq/b/w"])).toBe("model/seq/");
+  expect(sharedPrefix(["embed", "embed2"])).toBe("");
+  expect(sharedPrefix(["only/one"])).toBe("");
+});
+
+it("estimates the standard projector as it was measured", () => {
+  expect(estimateSeconds({ n_rows: 30522, n_columns: 384 })).toBeCloseTo(21.6, 0);
+  expect(estimateSeconds({ n_rows: 30522, n_columns: 16 })).toBeCloseTo(5, 0);
+  expect(estimateSeconds({ n_rows: 1e7, n_columns: 16 })).toBe(estimateSeconds({ n_rows: 1e5, n_columns: 16 }));
+});
+
+it("puts as many panels side by side as there is room for", () => {
+  expect([layoutOf(1600, "factors"), layoutOf(1300, "auto"), layoutOf(900, "auto"), layoutOf(900, "split")]).toEqual([
+    "wide",
+    "split",
+    "factors",
+    "split",
+  ]);
+});
+
+it("says what the projector's own figure describes", () => {
+  const about = { n_rows: 30522, bytes: 0, share: null, available: true, error: null };
+  const kinds = (facts: ReturnType<typeof figureFacts>) => facts.map((fact) => fact.kind);
+  expect(kinds(figureFacts({ ...about, values: "scores", n_columns: 32 }, null))).toEqual(["scores"]);
+  expect(kinds(figureFacts({ ...about, values: "matrix", n_columns: 32 }, false))).toEqual(["matrix", "uncentered"]);
+  expect(kinds(figureFacts({ ...about, values: "matrix", n_columns: 384, n_rows: 250002 }, null))).toEqual([
+    "matrix",
+    "spherized",
+    "random",
+    "first",
+    "sample",
+  ]);
+});
