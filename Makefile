@@ -10,7 +10,8 @@ FIXTURES := $(BUILD)/fixtures
 PLUGIN_PYTHON := $(VENV)/plugin/bin/python
 FIXTURE_WRITERS := $(wildcard tests/fixtures/write_*.py)
 PYTHON_SOURCES := tb_embfactor tests demo_logs setup.py $(wildcard benchmarks)
-FRAMEWORKS := tensorflow keras tf_keras torch
+FRAMEWORKS := tensorflow keras tf_keras torch transformers gensim onnx
+PACKAGES := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/tb_embfactor/packages
 INSTALL := -m pip install --quiet --disable-pip-version-check
 
 export KERAS_HOME := $(abspath $(BUILD))/keras
@@ -18,7 +19,7 @@ export KERAS_HOME := $(abspath $(BUILD))/keras
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo demo_logs test test-python test-frontend test-browser lint format bundle bench clean chromium
+.PHONY: help demo demo_logs test test-python test-frontend test-browser lint format bundle bench clean chromium packages
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,10 +48,10 @@ format: $(VENV)/plugin/.stamp  ## let ruff sort imports and lay out the Python c
 	$(VENV)/plugin/bin/ruff check --fix $(PYTHON_SOURCES)
 	$(VENV)/plugin/bin/ruff format $(PYTHON_SOURCES)
 
-test-python: $(VENV)/plugin/.stamp $(FIXTURES)/.stamp  ## pytest, in an environment without TensorFlow, Keras or torch
+test-python: $(VENV)/plugin/.stamp $(FIXTURES)/.stamp packages  ## pytest, in an environment without TensorFlow, Keras or torch
 	@$(PLUGIN_PYTHON) -c 'import sys, importlib.util as u; sys.exit(any(map(u.find_spec, sys.argv[1:])))' $(FRAMEWORKS) || \
 	    { echo "$(VENV)/plugin holds one of $(FRAMEWORKS), so it cannot show that the plugin needs none. Remove it." >&2; exit 1; }
-	EMBFACTOR_FIXTURES=$(FIXTURES) $(PLUGIN_PYTHON) -m pytest -o cache_dir=$(BUILD)/pytest $(PYTEST_ARGUMENTS)
+	EMBFACTOR_FIXTURES=$(FIXTURES) EMBFACTOR_PACKAGES=$(PACKAGES) $(PLUGIN_PYTHON) -m pytest -o cache_dir=$(BUILD)/pytest $(PYTEST_ARGUMENTS)
 
 test-frontend: frontend/node_modules/.package-lock.json  ## type check, unit tests, and is the committed bundle that of the sources?
 	cd frontend && npm run --silent check && npm test --silent
@@ -108,6 +109,9 @@ $(FIXTURES)/.stamp: $(FIXTURE_WRITERS) $(VENV)/frameworks/.stamp
 	rm -rf $(@D) && mkdir -p $(@D)
 	@for script in $(FIXTURE_WRITERS); do echo "$$script" && $(VENV)/frameworks/bin/python "$$script" $(@D) || exit 1; done
 	@touch $@
+
+packages: $(VENV)/plugin/.stamp
+	@$(PLUGIN_PYTHON) tests/packages.py $(PACKAGES)
 
 frontend/node_modules/.package-lock.json: frontend/package-lock.json
 	@node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' || \

@@ -30,15 +30,20 @@ def demo_logs() -> Path:
 @pytest.fixture(scope="session")
 def fixtures_dir() -> Path:
     """Files written by the real frameworks (tests/fixtures/write_*.py, run in an environment of their own)."""
-    named = os.environ.get("EMBFACTOR_FIXTURES")
-    if not named:
-        pytest.fail(
-            "EMBFACTOR_FIXTURES names no directory. 'make test-python' writes the framework's files and sets it.", pytrace=False
-        )
-    path = Path(named).resolve()
-    if not path.is_dir():
-        pytest.fail(f"EMBFACTOR_FIXTURES={named} is not a directory. 'make test-python' writes it.", pytrace=False)
-    return path
+    return _directory_in("EMBFACTOR_FIXTURES")
+
+
+@pytest.fixture(scope="session")
+def packages_dir() -> Path:
+    """Real embeddings: unzipped packages, each in NAME-VERSION (tests/packages.py). Read only."""
+    return _directory_in("EMBFACTOR_PACKAGES")
+
+
+def _directory_in(variable: str) -> Path:
+    named = os.environ.get(variable)
+    if not named or not Path(named).is_dir():
+        pytest.fail(f"{variable}={named or ''} names no directory. 'make test-python' fills one and sets it.", pytrace=False)
+    return Path(named).resolve()
 
 
 @pytest.fixture(scope="session", autouse=True)
