@@ -2,7 +2,7 @@
 
     python tests/packages.py DIRECTORY
 
-Nothing in them is installed or run. The directory is kept outside of the repository; what is there already is not downloaded again.
+Nothing in them is installed or run. The directory is kept outside of the repository; what is there is not downloaded again.
 """
 
 from __future__ import annotations

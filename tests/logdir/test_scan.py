@@ -5,9 +5,12 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import pwd
 import shutil
 import socket
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import npmat_format
@@ -211,20 +214,36 @@ def test_what_is_not_a_regular_file(tmp_path: Path) -> None:
     assert ids(logdir) == ["directory.npmat/inner.npmat"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may list everything")
-def test_unreadable_directories_and_files(tmp_path: Path) -> None:
-    write(tmp_path / "closed" / "m.npmat")
-    write(tmp_path / "open" / "m.npmat")
-    secret = write(tmp_path / "open" / "secret.npmat")
+@pytest.fixture
+def unprivileged() -> Iterator[Path]:
+    """A directory of somebody who may not read everything: root, who may, becomes nobody meanwhile."""
+    with tempfile.TemporaryDirectory() as directory:
+        if os.geteuid() != 0:
+            yield Path(directory)
+            return
+        nobody = pwd.getpwnam("nobody").pw_uid
+        os.chown(directory, nobody, -1)
+        os.seteuid(nobody)
+        try:
+            yield Path(directory)
+        finally:
+            os.seteuid(0)
+
+
+def test_unreadable_directories_and_files(unprivileged: Path) -> None:
+    closed = unprivileged / "closed"
+    write(closed / "m.npmat")
+    write(unprivileged / "open" / "m.npmat")
+    secret = write(unprivileged / "open" / "secret.npmat")
     secret.chmod(0)
-    (tmp_path / "closed").chmod(0)
+    closed.chmod(0)
     try:
-        scanner = Scanner(tmp_path)
+        scanner = Scanner(unprivileged)
         logdir = scanner.scan()
         assert problems(logdir) == {"closed": "directory_unreadable", "open/secret.npmat": "file_unreadable"}
         assert ids(logdir) == ["open/m.npmat"]
     finally:
-        (tmp_path / "closed").chmod(0o755)
+        closed.chmod(0o755)
     secret.chmod(0o644)
     assert len(ids(scanner.scan())) == 3
 
