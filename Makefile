@@ -105,7 +105,7 @@ $(VENV)/frameworks/.stamp: tests/fixtures/requirements.txt
 	@touch $@
 
 # Files written by the real frameworks; each script writes below the directory that it is given.
-$(FIXTURES)/.stamp: $(FIXTURE_WRITERS) $(VENV)/frameworks/.stamp
+$(FIXTURES)/.stamp: $(wildcard tests/fixtures/*.py) $(VENV)/frameworks/.stamp
 	rm -rf $(@D) && mkdir -p $(@D)
 	@for script in $(FIXTURE_WRITERS); do echo "$$script" && $(VENV)/frameworks/bin/python "$$script" $(@D) || exit 1; done
 	@touch $@

@@ -1,7 +1,7 @@
 """What every format promises, as tests on files that the real framework wrote.
 
 A format's test is an almost empty subclass of `Contract` whose fixture `case` names its directories of fixtures. What a
-checkpoint must hold stands beside it in expected.json and expected.npz (see tests/fixtures/write_tf_keras.py).
+checkpoint must hold stands beside it in expected.json and expected.npz (see tests/fixtures/cases.py).
 """
 
 from __future__ import annotations
