@@ -5,9 +5,11 @@ import type {
   CatalogueUnchanged,
   Labels,
   MetricEntry,
+  OverviewReply,
   Pending,
   PointsInfo,
   ProjectorAbout,
+  Role,
   Sentence,
   SpectraInfo,
   Status,
@@ -140,6 +142,10 @@ export class Api {
     return this.getJson("catalogue", { since }, asking);
   }
 
+  overview(roles: readonly Role[], asking?: Asking): Promise<OverviewReply> {
+    return this.getJson("overview", { roles: roles.join() }, asking);
+  }
+
   async metrics(asking?: Asking): Promise<MetricEntry[]> {
     return (await this.getJson<{ metrics: MetricEntry[] }>("metrics", {}, asking)).metrics;
   }
@@ -174,8 +180,9 @@ export class Api {
   }
 
   /** While paused, only what somebody waits for is computed. */
-  async pause(on: boolean): Promise<void> {
-    await this.ask(this.url("pause", { on: on ? 1 : 0 }), { method: "POST" });
+  async pause(on: boolean): Promise<Status> {
+    const reply = await this.ask(this.url("pause", { on: on ? 1 : 0 }), { method: "POST" });
+    return (await reply.json()) as Status;
   }
 
   /** The address of a file of the standard projector that shows one matrix. */

@@ -92,6 +92,32 @@ export interface SpectraInfo {
   checkpoints: SpectraCheckpoint[];
 }
 
+export interface OverviewItem {
+  run: string;
+  matrix: string;
+  shape: [number, number];
+  dtype: string;
+  role: Role;
+  layer: string | null;
+  /** The last checkpoint of the run that holds the matrix; the numbers are those of it. */
+  checkpoint: string;
+  step: number | null;
+  n_checkpoints: number;
+  state: SpectraCheckpoint["state"];
+  bytes?: number;
+  expected_seconds?: number;
+  error: Sentence | null;
+  metrics: Record<string, MetricValue>;
+  verdicts: Sentence[];
+  trend: { steps: (number | null)[]; effective_rank: (number | null)[] };
+}
+
+export interface OverviewReply {
+  version: string;
+  n_pending: number;
+  items: OverviewItem[];
+}
+
 export interface MetricEntry {
   key: string;
   name: string;

@@ -38,6 +38,11 @@ export function hashLink(host: Window = hostWindow()): SpecLink {
       clearTimeout(timer);
       timer = setTimeout(() => put(spec), SETTLE_MS);
     },
+    href: (spec) => {
+      const url = new URL(host.location.href);
+      url.hash = writeHash(`#${PLUGIN}`, spec);
+      return url.href;
+    },
     listen: (changed) => {
       const onChange = () => {
         if (!isOurTab() || host.location.hash === lastHash) return;

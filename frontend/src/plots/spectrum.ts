@@ -12,6 +12,7 @@ export interface SpectrumSpec {
   colours: { ink: string; faint: string; line: string; accent: string; energy: string };
   names: { index: string; value: string; energy: string };
   formatIndex: (index: number) => string;
+  formatShare: (share: number) => string;
 }
 
 const MOST_INDICES = 800;
@@ -204,7 +205,7 @@ export class SpectrumPlot {
           grid: { show: false },
           ticks,
           splits: () => [0, 0.25, 0.5, 0.75, 1],
-          values: (_, values) => values.map((value) => `${Math.round(value * 100)} %`),
+          values: (_, values) => values.map(spec.formatShare),
         },
       ],
       series: [

@@ -34,27 +34,42 @@ export function matricesOf(catalogue: Catalogue, run: RunEntry): MatrixEntry[] {
   );
 }
 
-function runHolds(catalogue: Catalogue, run: RunEntry, matrix: string): boolean {
-  return stepsOf(catalogue, run, matrix).length > 0;
+export interface Series {
+  run: string;
+  matrix: MatrixEntry;
 }
 
-function chooseRun(catalogue: Catalogue, spec: Spec): RunEntry | undefined {
-  const usable = catalogue.runs.filter((run) => matricesOf(catalogue, run).length > 0);
-  return usable.find((run) => run.run === spec.run) ?? usable[0];
+/** What the log directory is looked at for: the embeddings of every run, or all matrices where no run has one. */
+export function mainSeries(catalogue: Catalogue): Series[] {
+  const all = catalogue.runs.flatMap((run) => matricesOf(catalogue, run).map((matrix) => ({ run: run.run, matrix })));
+  const embeddings = all.filter(({ matrix }) => matrix.role === "embedding");
+  return embeddings.length > 0 ? embeddings : all;
+}
+
+/** The screen that a spec asks for: where it names nothing, the only series there is, or else the overview. Null: not known yet. */
+export function screenOf(spec: Spec, catalogue: Catalogue): "overview" | "view" | null {
+  const n = mainSeries(catalogue).length;
+  if (n === 0) return null;
+  if (spec.screen === "overview") return "overview";
+  if (spec.run !== "" || spec.matrix !== "") return "view";
+  if (n > 1) return "overview";
+  return catalogue.state === "scanning" ? null : "view";
 }
 
 /**
- * The spec with run, matrix, checkpoint and axes that exist, or null where nothing can be shown (yet).
- * While the first scan runs, a name that is not there is waited for.
+ * The spec with run, matrix, checkpoint and axes that exist, or null where nothing can be shown (yet); a run that does not exist
+ * leaves a spec that names nothing. While the first scan runs, a name that is not there is waited for.
  */
 export function settle(spec: Spec, catalogue: Catalogue): Spec | null {
-  const run = chooseRun(catalogue, spec);
-  if (!run) return null;
+  const isNamed = spec.run !== "" || spec.matrix !== "";
+  const main = mainSeries(catalogue)[0];
+  const { run: runName, matrix: matrixName } = isNamed || !main ? spec : { run: main.run, matrix: main.matrix.matrix };
+  const run = catalogue.runs.find((entry) => entry.run === runName && matricesOf(catalogue, entry).length > 0);
   const waiting = catalogue.state === "scanning";
-  if (waiting && spec.run && run.run !== spec.run) return null;
-  const keepsMatrix = spec.matrix !== "" && runHolds(catalogue, run, spec.matrix);
+  if (!run) return waiting || !isNamed ? null : { ...spec, run: "", matrix: "", checkpoint: "", axes: "" };
+  const keepsMatrix = matrixName !== "" && stepsOf(catalogue, run, matrixName).length > 0;
   if (waiting && spec.matrix && !keepsMatrix) return null;
-  const matrix = keepsMatrix ? spec.matrix : matricesOf(catalogue, run)[0].matrix;
+  const matrix = keepsMatrix ? matrixName : matricesOf(catalogue, run)[0].matrix;
   const steps = stepsOf(catalogue, run, matrix);
   const known = (id: string) => steps.some((step) => step.checkpoint === id);
   if (waiting && spec.checkpoint && !known(spec.checkpoint)) return null;

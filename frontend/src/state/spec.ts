@@ -1,4 +1,14 @@
 /** What a link restores. Everything else on the screen is recomputed from it. */
+import type { Role } from "../data/types";
+
+/** "overview", or "" for the view of `run` and `matrix`; where none is named, whatever suits the log directory. */
+export const SCREENS = ["", "overview"] as const;
+export type Screen = (typeof SCREENS)[number];
+
+/** What the rows of the overview are sorted by; "trouble" is the server's order. */
+export const SORTS = ["trouble", "run", "matrix", "rank", "shape", "step"] as const;
+export type SortKey = (typeof SORTS)[number];
+export const ROLES: readonly Role[] = ["embedding", "kernel", "other"];
 
 export const METHODS = ["pca", "u", "v", "pca_of_u"] as const;
 export type Method = (typeof METHODS)[number];
@@ -20,6 +30,13 @@ export const MAX_COMPONENTS = 16;
 export const MAX_TEXT = 1024;
 
 export interface Spec {
+  screen: Screen;
+  /** Of the overview: a part of a name, the only run shown ("" for all), the roles shown, and the order of the rows. */
+  find: string;
+  onlyRun: string;
+  roles: readonly Role[];
+  sort: SortKey;
+  descending: boolean;
   run: string;
   matrix: string;
   /** Checkpoint id; "" follows the latest one. */
@@ -41,6 +58,12 @@ export interface Spec {
 }
 
 export const DEFAULT_SPEC: Readonly<Spec> = {
+  screen: "",
+  find: "",
+  onlyRun: "",
+  roles: ["embedding"],
+  sort: "trouble",
+  descending: false,
   run: "",
   matrix: "",
   checkpoint: "",

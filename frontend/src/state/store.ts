@@ -1,12 +1,13 @@
 /** The signals of one tab: spec -> what it names -> what is fetched for it. Renderers and panels read them. */
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { Api, MatrixName } from "../data/api";
+import { type Api, type MatrixName, ownSentence } from "../data/api";
 import { ByteCache } from "../data/cache";
 import type { ArrayReply } from "../data/decode";
-import type { Catalogue, Labels, MetricEntry, PointsInfo, Sentence, SpectraInfo, Status } from "../data/types";
-import { type Current, findCurrent, settle } from "./current";
+import type { Catalogue, Labels, MetricEntry, PointsInfo, Sentence, SpectraInfo } from "../data/types";
+import { type Current, findCurrent, screenOf, settle } from "./current";
 import { type Poll, poll } from "./poll";
 import { type Resource, resource, sentenceOf, type Wanted } from "./resource";
+import { keyOf } from "./rows";
 import { SelectionStore } from "./selection";
 import { MAX_COMPONENTS, OWN_AXES, type Spec } from "./spec";
 
@@ -20,9 +21,14 @@ const COMPONENTS = { few: 4, many: 8, aboveRows: 200_000 };
 /** From here on a matrix may be one that the server does not compute unasked. */
 const LARGE = { bytes: 1e9, bytesEach: 4 };
 
+/** What belongs to one matrix of one run and not to the next one. */
+const UNPLACED: Partial<Spec> = { screen: "", checkpoint: "", axes: "" };
+
 export interface SpecLink {
   read: () => Spec;
   write: (spec: Spec, how: "push" | "replace") => void;
+  /** The address of the tab with another spec, for links. */
+  href: (spec: Spec) => string;
   /** Called when the address changed from outside (back, forward, a pasted link). */
   listen: (changed: () => void) => void;
 }
@@ -34,18 +40,25 @@ export class Store {
   readonly spec: Signal<Spec>;
   readonly catalogue: Signal<Catalogue | null> = signal(null);
   readonly catalogueError: Signal<Sentence | null> = signal(null);
+  /** What was done with a link that names what is not there; until the user goes on. */
+  readonly notice: Signal<Sentence | null> = signal(null);
+  /** Null while it is not known what there is. */
+  readonly screen: ReadonlySignal<"overview" | "view" | null>;
+  /** What the view shows; null on the overview. */
   readonly current: ReadonlySignal<Current | null>;
   readonly name: ReadonlySignal<MatrixName | null>;
   readonly selection = new SelectionStore();
   readonly playing = signal(false);
+  /** The row of the overview that was opened last: the focus comes back to it. */
+  readonly opened: Signal<string | null> = signal(null);
+  /** Whether a view was just opened from the overview: the focus goes to its steps. */
+  readonly hasArrived = signal(false);
   /** True once our own first points are on the screen: then the standard projector may start. */
   readonly hasDrawn = signal(false);
   readonly spectra: Resource<SpectraReply>;
   readonly points: Resource<PointsReply>;
   readonly labels: Resource<Labels>;
   readonly metrics: Resource<MetricEntry[]>;
-  /** What the worker does, asked while spectra are missing. */
-  readonly status: Resource<Status>;
   readonly catalogueFeed: Poll;
   private readonly cache = new ByteCache<PointsReply>(CACHE_BYTES);
   private readonly spectraTurn = signal(0);
@@ -63,7 +76,11 @@ export class Store {
       this.playing.value = false;
       this.spec.value = link.read();
     });
-    this.current = computed(() => this.catalogue.value && findCurrent(this.spec.value, this.catalogue.value));
+    this.screen = computed(() => this.catalogue.value && screenOf(this.spec.value, this.catalogue.value));
+    this.current = computed(() => {
+      const catalogue = this.catalogue.value;
+      return catalogue && this.screen.value === "view" ? findCurrent(this.spec.value, catalogue) : null;
+    });
     this.name = computed(() => {
       const now = this.current.value;
       if (!now) return null;
@@ -86,14 +103,6 @@ export class Store {
     );
     this.labels = resource(computed(() => this.wantedLabels()));
     this.metrics = resource(computed(() => ({ key: "metrics", load: (asking) => this.api.metrics(asking) })));
-    this.status = resource(
-      computed(() => {
-        const missing = this.spectra.state.value.value?.info.n_pending ?? 0;
-        if (missing === 0) return null;
-        const load: Wanted<Status>["load"] = (asking) => this.api.status(asking);
-        return { key: `status ${this.spectraTurn.value}`, keeps: () => true, load };
-      }),
-    );
     this.catalogueFeed = poll(() => this.askCatalogue());
     this.settleSpec();
     this.askSpectraAgain();
@@ -107,12 +116,30 @@ export class Store {
   }
 
   /** Goes to another run or matrix: axes belong to one, the selection to the rows of one. */
-  goTo(patch: Partial<Pick<Spec, "run" | "matrix">>): void {
+  goTo(patch: Partial<Pick<Spec, "screen" | "run" | "matrix">>): void {
     batch(() => {
       this.playing.value = false;
       this.selection.clear();
-      this.update({ checkpoint: "", axes: "", ...patch }, "push");
+      this.notice.value = null;
+      this.update({ ...UNPLACED, ...patch }, "push");
     });
+  }
+
+  /** Opens the view of a row of the overview, at its last checkpoint. */
+  open(run: string, matrix: string): void {
+    batch(() => {
+      this.opened.value = keyOf({ run, matrix });
+      this.hasArrived.value = true;
+      this.goTo({ run, matrix });
+    });
+  }
+
+  hrefOf(spec: Spec): string {
+    return this.link.href(spec);
+  }
+
+  goToOverview(): void {
+    this.goTo({ screen: "overview", run: "", matrix: "" });
   }
 
   goToStep(index: number): void {
@@ -137,8 +164,12 @@ export class Store {
 
   private settleSpec(): void {
     effect(() => {
-      const settled = this.catalogue.value && settle(this.spec.value, this.catalogue.value);
-      if (settled && settled !== this.spec.peek()) this.update(settled);
+      const catalogue = this.catalogue.value;
+      const settled = catalogue && this.screen.value === "view" ? settle(this.spec.value, catalogue) : null;
+      if (!settled || settled === this.spec.peek()) return;
+      const { run } = this.spec.peek();
+      if (settled.run === "") this.notice.value = ownSentence("client_unknown_run", { run });
+      this.update(settled);
     });
   }
 
@@ -159,24 +190,6 @@ export class Store {
   askForLarge(): void {
     const name = this.name.peek();
     if (name) this.asked.value = JSON.stringify([name.run, name.matrix]);
-  }
-
-  async cancel(job: string): Promise<void> {
-    await this.tell(this.api.cancel(job));
-  }
-
-  /** Stops and goes on with what is computed unasked. */
-  async pause(on: boolean): Promise<void> {
-    await this.tell(this.api.pause(on));
-    this.spectraTurn.value += 1;
-  }
-
-  private async tell(told: Promise<void>): Promise<void> {
-    try {
-      await told;
-    } catch (error) {
-      this.catalogueError.value = sentenceOf(error);
-    }
   }
 
   private askSpectraAgain(): void {

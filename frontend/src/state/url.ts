@@ -4,7 +4,19 @@
  * `p.<plugin>.` is the prefix that TensorBoard reserves for a plugin; it keeps such keys when the user changes tabs.
  * A hash is untrusted: every value is parsed and clamped, and keys of others are kept as they stand.
  */
-import { DEFAULT_SPEC, MAX_COMPONENTS, MAX_TEXT, METHODS, PROJECTOR_VALUES, SCALES, type Spec, VIEWS } from "./spec";
+import {
+  DEFAULT_SPEC,
+  MAX_COMPONENTS,
+  MAX_TEXT,
+  METHODS,
+  PROJECTOR_VALUES,
+  ROLES,
+  SCALES,
+  SCREENS,
+  SORTS,
+  type Spec,
+  VIEWS,
+} from "./spec";
 
 export const PLUGIN = "embfactor";
 const PREFIX = `p.${PLUGIN}.`;
@@ -34,7 +46,19 @@ function parseComponents(raw: string): [number, number, number] | undefined {
   return [clamp(found[1]), clamp(found[2]), clamp(found[3])];
 }
 
+function parseRoles(raw: string): Spec["roles"] | undefined {
+  const named = raw.split(",");
+  const roles = ROLES.filter((role) => named.includes(role));
+  return roles.length > 0 ? roles : undefined;
+}
+
 const FIELDS: { [Key in keyof Spec]: Field<Spec[Key]> } = {
+  screen: choice("screen", SCREENS),
+  find: text("find"),
+  onlyRun: text("only"),
+  roles: { key: "roles", parse: parseRoles, format: (value) => value.join() },
+  sort: choice("sort", SORTS),
+  descending: flag("descending"),
   run: text("run"),
   matrix: text("matrix"),
   checkpoint: text("checkpoint"),

@@ -3,15 +3,18 @@
 import uplot from "uplot/dist/uPlot.min.css";
 import base from "./base.css";
 import controls from "./controls.css";
+import findings from "./findings.css";
 import layout from "./layout.css";
 import notes from "./notes.css";
 import numbers from "./numbers.css";
+import overview from "./overview.css";
 import pages from "./pages.css";
 import points from "./points.css";
 import problems from "./problems.css";
 import projector from "./projector.css";
 import search from "./search.css";
 import spectrum from "./spectrum.css";
+import status from "./status.css";
 import steps from "./steps.css";
 
 export const styleSheet: string = [
@@ -21,11 +24,14 @@ export const styleSheet: string = [
   controls,
   steps,
   spectrum,
+  findings,
   numbers,
+  overview,
   points,
   search,
   projector,
   notes,
   pages,
   problems,
+  status,
 ].join("");

@@ -4,11 +4,14 @@ import type { FrameModel } from "../host/frame";
 import { sayServer, t } from "../i18n";
 import { type Shared, SharedContext, useShared } from "./context";
 import { Empty, Failure, Starting } from "./EmptyState";
+import { Findings } from "./Findings";
 import type { Layout } from "./layout";
+import { OverviewPage } from "./overview/OverviewPage";
 import { PointsPanel } from "./PointsPanel";
 import { ProblemsDrawer } from "./ProblemsDrawer";
 import { ProjectorPanel } from "./ProjectorPanel";
 import { SpectrumPanel } from "./SpectrumPanel";
+import { StatusBar } from "./StatusBar";
 import { TopBar } from "./TopBar";
 
 interface AppProps {
@@ -16,41 +19,45 @@ interface AppProps {
   frame: FrameModel;
 }
 
-function Tab({ layout, frame }: AppProps) {
+function View({ layout, frame }: AppProps) {
+  const now = layout.value;
+  return (
+    <>
+      <TopBar layout={layout} />
+      <Findings />
+      <main class="panels" data-layout={now}>
+        <SpectrumPanel hidden={now === "projector"} />
+        <PointsPanel hidden={now === "projector"} />
+        <ProjectorPanel frame={frame} hidden={now === "factors"} alone={now === "projector"} />
+      </main>
+    </>
+  );
+}
+
+function Tab(props: AppProps) {
   const { store } = useShared();
   const showsProblems = useSignal(false);
   const catalogue = store.catalogue.value;
   const error = store.catalogueError.value;
-  if (!catalogue) {
-    return error ? (
-      <Failure title={t("error.catalogue")} error={error} onRetry={store.catalogueFeed.now} />
-    ) : (
-      <Starting />
-    );
-  }
-  if (catalogue.error) {
-    return <Failure title={t("error.logdir")} error={catalogue.error} onRetry={store.catalogueFeed.now} />;
-  }
-  if (!store.current.value) return catalogue.state === "scanning" ? <Starting /> : <Empty catalogue={catalogue} />;
-  const now = layout.value;
+  const retry = () => store.catalogueFeed.now();
+  if (!catalogue) return error ? <Failure title={t("error.catalogue")} error={error} onRetry={retry} /> : <Starting />;
+  if (catalogue.error) return <Failure title={t("error.logdir")} error={catalogue.error} onRetry={retry} />;
+  const screen = store.screen.value;
+  const isEmpty = screen === null || (screen === "view" && !store.current.value);
+  if (isEmpty) return catalogue.state === "scanning" ? <Starting /> : <Empty catalogue={catalogue} />;
   return (
-    <div class="tab" data-layout={now}>
-      <TopBar
-        layout={layout}
-        onProblems={() => {
-          showsProblems.value = true;
-        }}
-      />
+    <div class="tab">
       {error && (
         <p class="banner" role="alert">
           {sayServer(error)}
         </p>
       )}
-      <main class="panels">
-        <SpectrumPanel hidden={now === "projector"} />
-        <PointsPanel hidden={now === "projector"} />
-        <ProjectorPanel frame={frame} hidden={now === "factors"} alone={now === "projector"} />
-      </main>
+      {screen === "overview" ? <OverviewPage /> : <View {...props} />}
+      <StatusBar
+        onProblems={() => {
+          showsProblems.value = true;
+        }}
+      />
       {showsProblems.value && (
         <ProblemsDrawer
           problems={catalogue.problems}

@@ -1,10 +1,11 @@
-/** The named numbers of the current checkpoint. What each means is said on hover and focus. */
-import { useSignal } from "@preact/signals";
+/** The named numbers of the current checkpoint: four, and the rest on request. What each means is said on hover and focus. */
+import { type Signal, useSignal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import type { MetricEntry, MetricValue, SpectraInfo } from "../data/types";
-import { t } from "../i18n";
+import { sayNumber, t } from "../i18n";
 import { useShared } from "./context";
-import { formatCount, formatMetric } from "./format";
+import { formatCosine, formatCount, formatMetric } from "./format";
+import { Icon } from "./icons";
 import { Sparkline } from "./Sparkline";
 
 const TIP_WIDTH = 300;
@@ -37,6 +38,9 @@ function allEntries(entries: readonly MetricEntry[]): MetricEntry[] {
   return [...entries, unmoved];
 }
 
+/** Cosines lie between −1 and 1, so a tiny one is zero. */
+const COSINE = "mean_cosine";
+
 interface CardProps {
   entry: MetricEntry;
   info: SpectraInfo;
@@ -49,10 +53,11 @@ function Card({ entry, info, at }: CardProps) {
   const value = info.checkpoints[at]?.metrics?.[entry.key];
   const history = info.checkpoints.map((checkpoint) => numeric(checkpoint.metrics?.[entry.key]));
   const most = numeric(value) === null ? null : mostOf(entry.key, info);
+  const { name, description, formula } = sayNumber(entry);
   const show = (element: HTMLElement) => {
     const box = element.getBoundingClientRect();
     const left = Math.min(Math.max(box.left, 8), window.innerWidth - TIP_WIDTH - 8);
-    place.value = { left, top: box.top - 6 };
+    place.value = { left, top: box.bottom + 6 };
   };
   const hide = () => {
     place.value = null;
@@ -68,10 +73,10 @@ function Card({ entry, info, at }: CardProps) {
       onBlur={hide}
       onKeyDown={(event) => event.key === "Escape" && hide()}
     >
-      <span class="card-name">{entry.name}</span>
+      <span class="card-name">{name}</span>
       <span class="card-row">
         <span class="card-value" title={value === null ? t("metrics.none") : undefined}>
-          {formatMetric(value)}
+          {entry.key === COSINE && typeof value === "number" ? formatCosine(value) : formatMetric(value)}
           {most !== null && <small> {t("metrics.ofMost", { most: formatCount(most) })}</small>}
         </span>
         <Sparkline values={history} at={at} />
@@ -85,45 +90,49 @@ function Card({ entry, info, at }: CardProps) {
           place.value ? { left: `${place.value.left}px`, top: `${place.value.top}px`, width: `${TIP_WIDTH}px` } : {}
         }
       >
-        <b>{entry.name}</b>
-        <span>{entry.description}</span>
-        {entry.formula && <code>{entry.formula}</code>}
-        {entry.source && <span class="quiet">{entry.source}</span>}
+        <b>{name}</b>
+        <span>{description}</span>
+        {formula && <code>{formula}</code>}
+        {entry.source && <span class="quiet source">{entry.source}</span>}
       </span>
     </button>
   );
 }
 
-export function MetricCards() {
+export function MetricCards({ more }: { more: Signal<boolean> }) {
   const { store } = useShared();
-  const more = useSignal(false);
+  const rest = useId();
   const entries = store.metrics.state.value.value;
   const info = store.spectra.state.value.value?.info;
   const at = info?.checkpoints.findIndex((checkpoint) => checkpoint.checkpoint === store.name.value?.checkpoint) ?? -1;
-  if (!entries || !info || at < 0 || !info.checkpoints[at].metrics) return null;
-  const known = allEntries(entries).filter((entry) => entry.key in (info.checkpoints[at].metrics ?? {}));
-  const first = known.filter((entry) => entry.first);
-  const rest = known.filter((entry) => !entry.first);
-  const shown = more.value ? [...first, ...rest] : first;
+  const metrics = info?.checkpoints[at]?.metrics;
+  if (!entries || !info || !metrics) return null;
+  const known = allEntries(entries).filter((entry) => entry.key in metrics);
+  const others = known.filter((entry) => !entry.first);
+  const cards = (shown: readonly MetricEntry[]) =>
+    shown.map((entry) => <Card key={entry.key} entry={entry} info={info} at={at} />);
   return (
-    <div class="cards-block">
+    <>
       <section class="cards" aria-label={t("metrics.title")}>
-        {shown.map((entry) => (
-          <Card key={entry.key} entry={entry} info={info} at={at} />
-        ))}
+        {cards(known.filter((entry) => entry.first))}
+        {others.length > 0 && (
+          <button
+            type="button"
+            class="text-button more"
+            aria-expanded={more.value}
+            aria-controls={rest}
+            onClick={() => {
+              more.value = !more.value;
+            }}
+          >
+            {more.value ? t("metrics.fewer") : t("metrics.more")}
+            <Icon name="chevron" size={14} class={more.value ? "up" : ""} />
+          </button>
+        )}
       </section>
-      {rest.length > 0 && (
-        <button
-          type="button"
-          class="text-button more"
-          aria-expanded={more.value}
-          onClick={() => {
-            more.value = !more.value;
-          }}
-        >
-          {more.value ? t("metrics.fewer") : t("metrics.more")}
-        </button>
-      )}
-    </div>
+      <div id={rest} class="cards cards-rest" hidden={!more.value}>
+        {more.value && cards(others)}
+      </div>
+    </>
   );
 }

@@ -8,6 +8,7 @@ import { PointsView } from "../points/view";
 import { useShared } from "./context";
 import { IconButton } from "./controls";
 import { formatCount, formatNumber } from "./format";
+import { Hint } from "./Hint";
 import { nameOfComponent, nameOfPoint, nameWithShare } from "./names";
 import { themeColours } from "./themeColours";
 import { useSize } from "./useSize";
@@ -65,7 +66,7 @@ function HoverTip({ placeOf }: { placeOf: (index: number) => { x: number; y: num
 }
 
 export function PointsCanvas() {
-  const { store, model, theme } = useShared();
+  const { store, model, theme, settings } = useShared();
   const host = useRef<HTMLDivElement>(null);
   const view = useView(host);
 
@@ -123,7 +124,7 @@ export function PointsCanvas() {
 
   const n = model.scene.value?.n ?? 0;
   return (
-    <div class="points-frame">
+    <div class="points-frame" onPointerDown={() => settings.see("points")} onWheel={() => settings.see("points")}>
       <div
         class="points-host"
         ref={host}
@@ -133,6 +134,7 @@ export function PointsCanvas() {
         aria-label={t("points.plot", { n: formatCount(n) })}
       />
       <HoverTip placeOf={(index) => view()?.placeOf(index) ?? null} />
+      <Hint name="points">{t("hint.points")}</Hint>
       <div class="points-buttons">
         <IconButton
           icon="stretch"

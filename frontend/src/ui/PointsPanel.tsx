@@ -54,14 +54,14 @@ function LabelNotes() {
   if (!missing) return null;
   return (
     <p class="footnote no-labels">
-      <b>{t("points.noLabelsTitle")}.</b>{" "}
+      <b>{t("text.sentence", { text: t("points.noLabelsTitle") })}</b>{" "}
       {t("points.noLabels", { matrix: now.matrix.matrix, n: formatCount(now.matrix.shape[0]) })}
     </p>
   );
 }
 
 function Body() {
-  const { store, model } = useShared();
+  const { store, model, activity } = useShared();
   const { error, pending, loading, value } = store.points.state.value;
   const late = loading && pending !== null;
   return (
@@ -80,11 +80,16 @@ function Body() {
         {error && <ErrorNote error={error} onRetry={store.points.retry} />}
         {store.isWaiting.value && <p class="note quiet">{t("large.points")}</p>}
         {!value && !error && !store.isWaiting.value && (
-          <Wait label={t("points.computing")} pending={pending} onCancel={(job) => void store.cancel(job)} />
+          <Wait label={t("points.computing")} pending={pending} onCancel={(job) => void activity.cancel(job)} />
         )}
         {value && late && (
           <div class="points-late">
-            <Wait compact label={t("points.computing")} pending={pending} onCancel={(job) => void store.cancel(job)} />
+            <Wait
+              compact
+              label={t("points.computing")}
+              pending={pending}
+              onCancel={(job) => void activity.cancel(job)}
+            />
           </div>
         )}
         {value && loading && !late && (

@@ -4,11 +4,11 @@ import { useEffect, useRef } from "preact/hooks";
 import type { ProjectorAbout } from "../data/types";
 import { estimateSeconds, type FigureFact, type FrameModel, figureFacts, type Shown } from "../host/frame";
 import { linkProjector, sendSelection, setNight, setPanels } from "../host/projector";
-import { sayServer, t, tn } from "../i18n";
+import { sayServer, t } from "../i18n";
 import type { ProjectorValues } from "../state/spec";
 import { useShared } from "./context";
 import { IconButton, Segmented } from "./controls";
-import { formatCheckpoint, formatCount, formatShare } from "./format";
+import { formatCheckpoint, formatCount, formatSeconds, formatShare } from "./format";
 import { ErrorNote, Panel, Wait } from "./panel";
 
 function sayShown(about: ProjectorAbout): string {
@@ -24,8 +24,7 @@ function sayFact(fact: FigureFact): string {
 }
 
 function saySeconds(about: ProjectorAbout): string {
-  const seconds = Math.max(Math.round(estimateSeconds(about)), 1);
-  return tn("seconds", seconds);
+  return formatSeconds(estimateSeconds(about));
 }
 
 function Tools({ panels, onPanels, frame }: { panels: boolean; onPanels: () => void; frame: FrameModel }) {
@@ -103,7 +102,7 @@ function Frame({ frame, shown, panels }: FrameProps) {
 
 /** Shown where the frame has nothing yet, or something older than what is wanted. */
 function Gate({ frame }: { frame: FrameModel }) {
-  const { store } = useShared();
+  const { store, activity } = useShared();
   const { value: about, valueKey, error, pending } = frame.about.state.value;
   const shown = frame.shown.value;
   const now = store.current.value;
@@ -113,7 +112,7 @@ function Gate({ frame }: { frame: FrameModel }) {
   if (!about || valueKey !== frame.wanted.value) {
     if (shown) return null;
     const label = frame.mayStart.value ? t("state.loading") : t("projector.waiting");
-    return <Wait label={label} pending={pending} onCancel={(job) => void store.cancel(job)} />;
+    return <Wait label={label} pending={pending} onCancel={(job) => void activity.cancel(job)} />;
   }
   if (!about.available) return <p class="note">{about.error ? sayServer(about.error) : t("projector.unavailable")}</p>;
   if (frame.isQuick.value) return null;
@@ -151,13 +150,18 @@ function Figures({ frame }: { frame: FrameModel }) {
   const { model } = useShared();
   const shown = frame.shown.value;
   if (!shown) return null;
-  const figure = /[\d.]+\s*%/.exec(frame.variance.value)?.[0].replace(/\s*%/, " %");
+  const said = /([\d.]+)\s*%/.exec(frame.variance.value)?.[1];
+  const figure = said && t("number.percent", { n: said });
   const exact = model.exactShare(shown.checkpoint);
   const facts = figureFacts(shown.about, frame.spherizes.value);
   return (
     <p class="figures">
-      <b>{sayShown(shown.about)}.</b>
-      {figure && <span>{[t("projector.says", { figure }), ...facts.map(sayFact)].join(", ")}.</span>}
+      <b>{t("text.sentence", { text: sayShown(shown.about) })}</b>
+      {figure && (
+        <span>
+          {t("text.sentence", { text: [t("projector.says", { figure }), ...facts.map(sayFact)].join(t("text.comma")) })}
+        </span>
+      )}
       {exact !== null && <b>{t("projector.exact", { share: formatShare(exact) })}</b>}
     </p>
   );

@@ -7,6 +7,7 @@ import { IconButton } from "./controls";
 import { formatCount } from "./format";
 import { Icon } from "./icons";
 import { nameOfPoint } from "./names";
+import { useTyped } from "./useTyped";
 
 const MAX_LISTED = 12;
 
@@ -15,7 +16,6 @@ export function SearchBox() {
   const list = useId();
   const open = useSignal(false);
   const marked = useSignal(0);
-  const composing = useSignal(false);
   const { first, total } = model.hits.value;
   const listed = first.slice(0, MAX_LISTED);
   const query = model.query.value;
@@ -27,13 +27,14 @@ export function SearchBox() {
     open.value = text.trim() !== "";
     model.query.value = text;
   };
+  const typed = useTyped(setQuery);
   const choose = (index: number, more: boolean) => {
     if (more) store.selection.add([index], "search", kind);
     else store.selection.set([index], "search", kind);
     setQuery("");
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.isComposing || composing.value) return;
+    if (typed.isComposing(event)) return;
     if (event.key === "ArrowDown") marked.value = Math.min(marked.value + 1, listed.length - 1);
     else if (event.key === "ArrowUp") marked.value = Math.max(marked.value - 1, 0);
     else if (event.key === "Enter" && listed.length > 0) choose(listed[marked.value], true);
@@ -61,16 +62,7 @@ export function SearchBox() {
         aria-activedescendant={open.value && listed.length > 0 ? `${list}-${marked.value}` : undefined}
         placeholder={byName ? t("search.placeholder") : t("search.placeholderRows")}
         value={query}
-        onCompositionStart={() => {
-          composing.value = true;
-        }}
-        onCompositionEnd={(event) => {
-          composing.value = false;
-          setQuery(event.currentTarget.value);
-        }}
-        onInput={(event) => {
-          if (!composing.value) setQuery(event.currentTarget.value);
-        }}
+        {...typed.handlers}
         onFocus={() => {
           open.value = query.trim() !== "";
         }}

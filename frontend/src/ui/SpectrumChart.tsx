@@ -42,6 +42,7 @@ export function SpectrumChart() {
       colours: { ...colours, energy: colours.faint },
       names: { index: t("spectrum.index"), value: t("spectrum.value"), energy: t("spectrum.energy") },
       formatIndex: formatCount,
+      formatShare: (share) => t("number.percent", { n: Math.round(share * 100) }),
     });
   });
   useSignalEffect(() => {

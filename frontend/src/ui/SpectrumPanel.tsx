@@ -1,11 +1,10 @@
 /** The spectrum of the matrix at every checkpoint, and the named numbers of the current one. */
 
-import { sayServer, t, tn } from "../i18n";
+import { t, tn } from "../i18n";
 import { stepColour } from "../points/palette";
 import { useShared } from "./context";
 import { Segmented } from "./controls";
-import { formatBytes, formatCheckpoint } from "./format";
-import { MetricCards } from "./MetricCards";
+import { formatBytes, formatCheckpoint, formatSeconds } from "./format";
 import { ErrorNote, Panel, ProgressBar, Wait } from "./panel";
 import { SpectrumChart } from "./SpectrumChart";
 
@@ -42,21 +41,13 @@ function Progress() {
   const info = store.spectra.state.value.value?.info;
   if (!info) return null;
   const total = info.checkpoints.length;
-  const nPending = info.checkpoints.filter((checkpoint) => checkpoint.state === "pending").length;
-  const done = total - nPending;
-  if (nPending === 0) return null;
+  const done = total - info.checkpoints.filter((checkpoint) => checkpoint.state === "pending").length;
+  if (done === total) return null;
   const label = t("spectrum.progress", { done, total });
-  const status = store.status.state.value.value;
-  const paused = status?.paused ?? false;
-  const current = status?.current;
   return (
     <div class="spectrum-progress" role="status">
       <span>{label}</span>
       <ProgressBar value={done / total} label={label} />
-      <button type="button" class="text-button" onClick={() => void store.pause(!paused)}>
-        {paused ? t("state.resume") : t("state.pause")}
-      </button>
-      {current && !paused && <span class="task">{sayServer(current.task)}</span>}
     </div>
   );
 }
@@ -99,17 +90,18 @@ function Large({ bytes, seconds }: { bytes?: number; seconds?: number }) {
         {t("large.compute")}
       </button>
       <p class="quiet">
-        {seconds ? t("large.about", { size, seconds: tn("seconds", seconds) }) : t("large.size", { size })}
+        {seconds ? t("large.about", { size, time: formatSeconds(seconds) }) : t("large.size", { size })}
       </p>
     </div>
   );
 }
 
 function Body() {
-  const { store, model } = useShared();
+  const { store, model, activity } = useShared();
   const { value, error, pending } = store.spectra.state.value;
   if (error) return <ErrorNote error={error} onRetry={store.spectra.retry} />;
-  if (!value) return <Wait label={t("state.loading")} pending={pending} onCancel={(job) => void store.cancel(job)} />;
+  if (!value)
+    return <Wait label={t("state.loading")} pending={pending} onCancel={(job) => void activity.cancel(job)} />;
   const here = value.info.checkpoints.find((entry) => entry.checkpoint === store.name.value?.checkpoint);
   const anything = (model.spectra.value?.length ?? 0) > 0;
   return (
@@ -118,14 +110,9 @@ function Body() {
       {here?.state === "failed" && here.error && <ErrorNote error={here.error} onRetry={store.spectra.retry} />}
       {here?.state === "waiting" && <Large bytes={here.bytes} seconds={here.expected_seconds} />}
       {here?.state === "pending" && <Wait compact label={t("spectrum.notYet")} pending={null} />}
-      <div class="spectrum-body">
-        <div class="spectrum-main">
-          {anything && <SpectrumChart />}
-          {anything && <StepLegend />}
-          <Notes />
-        </div>
-        <MetricCards />
-      </div>
+      {anything && <SpectrumChart />}
+      {anything && <StepLegend />}
+      <Notes />
     </>
   );
 }

@@ -1,14 +1,36 @@
 /** The time axis: a slider through the checkpoints of the series, with play. */
+import { useEffect, useRef } from "preact/hooks";
 import { t } from "../i18n";
 import { togglePlay } from "../state/player";
+import { fallenSince } from "../state/troubles";
 import { useShared } from "./context";
 import { IconButton } from "./controls";
 import { formatCheckpoint, formatStep, formatTime } from "./format";
 
 const MAX_TICKS = 60;
 
+/** Beside the way back: what there is to see on it, or how it is used. */
+function SliderNote() {
+  const { store, settings } = useShared();
+  const info = store.spectra.state.value.value?.info;
+  const from = info && fallenSince(info, store.name.value?.checkpoint ?? "");
+  if (from) {
+    return (
+      <p class="slider-note telling">
+        {from.step === null ? t("verdict.dragFirst") : t("verdict.drag", { step: formatStep(from.step) })}
+      </p>
+    );
+  }
+  return settings.shows("steps") ? <p class="slider-note">{t("hint.steps")}</p> : null;
+}
+
 export function StepSlider() {
-  const { store } = useShared();
+  const { store, settings } = useShared();
+  const range = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    if (store.hasArrived.peek()) range.current?.focus();
+    store.hasArrived.value = false;
+  }, []);
   const now = store.current.value;
   if (!now) return null;
   const { steps, index, checkpoint } = now;
@@ -17,6 +39,7 @@ export function StepSlider() {
   const playing = store.playing.value;
   const go = (at: number) => {
     store.playing.value = false;
+    settings.see("steps");
     store.goToStep(at);
   };
   return (
@@ -32,6 +55,7 @@ export function StepSlider() {
       <IconButton icon="next" label={t("bar.next")} disabled={index === last} onClick={() => go(index + 1)} />
       <div class="slider">
         <input
+          ref={range}
           type="range"
           min={0}
           max={last}
@@ -54,6 +78,7 @@ export function StepSlider() {
             ))}
           </div>
         )}
+        {last > 0 && <SliderNote />}
       </div>
       <div class="step-text" title={checkpoint.path}>
         <span class="step-number">

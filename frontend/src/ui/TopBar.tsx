@@ -1,16 +1,16 @@
-/** Run, matrix and step; the place of a verdict; problems; the layout. */
+/** The way back to the overview; run, matrix and step; the layout. */
 import type { ReadonlySignal } from "@preact/signals";
 import type { MatrixEntry, Role } from "../data/types";
-import { t, tn } from "../i18n";
+import { t } from "../i18n";
 import { matricesOf } from "../state/current";
+import { sharedPrefix } from "../state/naming";
 import type { View } from "../state/spec";
 import { useShared } from "./context";
 import { Segmented, Select } from "./controls";
-import { formatShape, sharedPrefix } from "./format";
+import { formatShape } from "./format";
 import { Icon } from "./icons";
 import type { Layout } from "./layout";
 import { StepSlider } from "./StepSlider";
-import { Verdict } from "./Verdict";
 
 const ROLES: readonly Role[] = ["embedding", "kernel", "other"];
 
@@ -34,20 +34,18 @@ function MatrixOptions({ entries }: { entries: readonly MatrixEntry[] }) {
   );
 }
 
-interface TopBarProps {
-  layout: ReadonlySignal<Layout>;
-  onProblems: () => void;
-}
-
-export function TopBar({ layout, onProblems }: TopBarProps) {
+export function TopBar({ layout }: { layout: ReadonlySignal<Layout> }) {
   const { store } = useShared();
   const catalogue = store.catalogue.value;
   const now = store.current.value;
   if (!catalogue || !now) return null;
   const runs = catalogue.runs.filter((run) => matricesOf(catalogue, run).length > 0);
-  const nProblems = catalogue.problems.length;
   return (
     <header class="top-bar">
+      <button type="button" class="text-button back" onClick={() => store.goToOverview()}>
+        <Icon name="back" size={16} />
+        {t("overview.title")}
+      </button>
       <Select showLabel label={t("bar.run")} value={now.run.run} class="run" onChange={(run) => store.goTo({ run })}>
         {runs.map(({ run }) => (
           <option key={run} value={run}>
@@ -66,12 +64,6 @@ export function TopBar({ layout, onProblems }: TopBarProps) {
         <MatrixOptions entries={matricesOf(catalogue, now.run)} />
       </Select>
       <StepSlider />
-      {nProblems > 0 && (
-        <button type="button" class="problems-button" onClick={onProblems}>
-          <Icon name="warning" size={16} />
-          {tn("bar.problems", nProblems)}
-        </button>
-      )}
       {layout.value !== "wide" && (
         <Segmented<Exclude<View, "auto">>
           label={t("view.label")}
@@ -84,7 +76,6 @@ export function TopBar({ layout, onProblems }: TopBarProps) {
           onChange={(view) => store.update({ view }, "push")}
         />
       )}
-      <Verdict />
     </header>
   );
 }

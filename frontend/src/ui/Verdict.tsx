@@ -1,26 +1,28 @@
-/** What the numbers of the current checkpoint mean, in one sentence; further ones on request. */
+/** What the numbers of the current checkpoint mean: what was found, and what to try. */
 import { useSignal } from "@preact/signals";
-import { sayServer, tn } from "../i18n";
+import { t, tn } from "../i18n";
 import { useShared } from "./context";
-
-/** Verdicts that ask for nothing to be done. */
-const CALM = new Set(["verdict_fine", "verdict_initial", "verdict_unknown"]);
+import { levelOf, partsOf } from "./verdicts";
 
 export function Verdict() {
   const { store } = useShared();
   const open = useSignal(false);
   const checkpoints = store.spectra.state.value.value?.info.checkpoints;
   const here = checkpoints?.find((entry) => entry.checkpoint === store.name.value?.checkpoint);
-  if (!checkpoints?.some((entry) => entry.verdicts?.length)) return null;
   const verdicts = here?.verdicts ?? [];
   const shown = open.value ? verdicts : verdicts.slice(0, 1);
   return (
     <div class="verdict" role="status">
-      {shown.map((verdict) => (
-        <p key={verdict.code} class={CALM.has(verdict.code) ? "calm" : "serious"}>
-          {sayServer(verdict)}
-        </p>
-      ))}
+      {shown.map((verdict) => {
+        const { finding, advice } = partsOf(verdict);
+        return (
+          <div key={verdict.code}>
+            <p class={`finding ${levelOf(verdict)}`}>{finding}</p>
+            {advice !== "" && <p class="advice">{advice}</p>}
+          </div>
+        );
+      })}
+      {verdicts.length === 0 && here?.state === "pending" && <p class="finding unknown">{t("verdict.pending")}</p>}
       {verdicts.length > 1 && !open.value && (
         <button
           type="button"

@@ -1,7 +1,7 @@
 /** Numbers, times and names as people read them. */
 
 import type { CheckpointEntry, MetricValue } from "../data/types";
-import { languageCode, t } from "../i18n";
+import { languageCode, t, tn } from "../i18n";
 
 const MISSING = "–";
 
@@ -29,6 +29,13 @@ export function formatNumber(value: number): string {
     .replace("-", "−");
 }
 
+export function formatCosine(value: number): string {
+  return value
+    .toFixed(3)
+    .replace(/^-(0\.0+)$/, "$1")
+    .replace("-", "−");
+}
+
 export function superscript(power: number): string {
   return [...String(power)].map((digit) => (digit === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(digit)])).join("");
 }
@@ -37,8 +44,9 @@ export function superscript(power: number): string {
 export function formatShare(share: number | null | undefined): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return MISSING;
   const percent = share * 100;
-  if (percent > 0 && percent < 0.01) return "< 0.01 %";
-  return `${percent >= 99.95 || percent === 0 ? percent.toFixed(0) : percent.toFixed(percent < 1 ? 2 : 1)} %`;
+  if (percent > 0 && percent < 0.01) return t("number.percentBelow", { n: 0.01 });
+  const decimals = percent >= 99.95 || percent === 0 ? 0 : percent < 1 ? 2 : 1;
+  return t("number.percent", { n: percent.toFixed(decimals) });
 }
 
 export function formatMetric(value: MetricValue | undefined): string {
@@ -53,13 +61,20 @@ export function formatStep(step: number | null): string {
 
 /** A checkpoint in few words: its step, or its name where it has none. */
 export function formatCheckpoint({ step, checkpoint }: Pick<CheckpointEntry, "step" | "checkpoint">): string {
-  return step === null ? (checkpoint.split("/").pop() ?? checkpoint) : t("spectrum.early", { step: formatCount(step) });
+  return step === null ? (checkpoint.split("/").pop() ?? checkpoint) : t("bar.stepNamed", { step: formatCount(step) });
 }
 
 export function formatBytes(bytes: number): string {
   const units = ["B", "KB", "MB", "GB", "TB"];
   const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), units.length - 1);
   return `${formatNumber(Number((bytes / 1000 ** power).toPrecision(3)))} ${units[power]}`;
+}
+
+/** A duration in whole seconds, or minutes where there are many. */
+export function formatSeconds(seconds: number): string {
+  const whole = Math.max(Math.round(seconds), 1);
+  const minutes = Math.round(whole / 60);
+  return whole < 100 ? tn("seconds", whole) : tn("minutes", minutes, formatCount(minutes));
 }
 
 export function formatTime(seconds: number): string {
@@ -74,14 +89,4 @@ export function formatTime(seconds: number): string {
     minute: "2-digit",
     hour12: false,
   });
-}
-
-/** What all names begin with, up to a slash or a point: it says nothing in a list of them. */
-export function sharedPrefix(names: readonly string[]): string {
-  if (names.length < 2) return "";
-  const [first, ...rest] = names;
-  let length = 0;
-  while (length < first.length && rest.every((name) => name[length] === first[length])) length += 1;
-  const cut = Math.max(first.lastIndexOf("/", length - 1), first.lastIndexOf(".", length - 1));
-  return length === 0 ? "" : first.slice(0, cut + 1);
 }

@@ -5,19 +5,21 @@ import type { Spec, View } from "../state/spec";
 export type Layout = "wide" | Exclude<View, "auto">;
 
 const WIDE_PIXELS = 1600;
-const SPLIT_PIXELS = 1200;
+/** Both of our panels above one another need this much beside the projector; otherwise it waits for its turn. */
+const SPLIT_PIXELS = { width: 1200, height: 900 };
 
-export function layoutOf(width: number, view: View): Layout {
+export function layoutOf(width: number, height: number, view: View): Layout {
   if (width >= WIDE_PIXELS) return "wide";
   if (view !== "auto") return view;
-  return width >= SPLIT_PIXELS ? "split" : "factors";
+  return width >= SPLIT_PIXELS.width && height >= SPLIT_PIXELS.height ? "split" : "factors";
 }
 
 export function followLayout(spec: ReadonlySignal<Spec>): ReadonlySignal<Layout> {
-  const width = signal(window.innerWidth);
+  const size = signal({ width: window.innerWidth, height: window.innerHeight });
   window.addEventListener("resize", () => {
+    const { innerWidth: width, innerHeight: height } = window;
     // TensorBoard makes the frame of a hidden tab vanish; the layout waits for it to come back.
-    if (window.innerWidth > 0 && window.innerHeight > 0) width.value = window.innerWidth;
+    if (width > 0 && height > 0) size.value = { width, height };
   });
-  return computed(() => layoutOf(width.value, spec.value.view));
+  return computed(() => layoutOf(size.value.width, size.value.height, spec.value.view));
 }

@@ -99,11 +99,10 @@ export function waitForSpec(page, key, value) {
   return page.waitForFunction((text) => location.hash.includes(text), token, { timeout: 10_000 });
 }
 
-/** The checkpoints of a run (of the first run where none is named), from the catalogue. */
+/** The checkpoints of a run, from the catalogue. */
 export async function checkpointsOf(tab, run) {
   const catalogue = await tab.evaluate(async () => (await fetch("catalogue")).json());
-  const found = catalogue.runs.find((entry) => entry.run === run) ?? catalogue.runs[0];
-  return { run: found.run, checkpoints: found.checkpoints };
+  return catalogue.runs.find((entry) => entry.run === run);
 }
 
 /** The share of a canvas's pixels that differ from its corner: 0 where nothing is drawn. */

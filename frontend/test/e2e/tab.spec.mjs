@@ -33,7 +33,9 @@ function tabTest(name, options, body) {
   });
 }
 
-const FACTORS = { view: "factors" };
+const RUN = "sentiment_plain/train";
+const VIEW = { run: RUN };
+const FACTORS = { run: RUN, view: "factors" };
 /** Chooses one of a few that stand side by side. */
 const choose = (tab, name) => tab.getByRole("radio", { name, exact: true }).check();
 const slider = (tab) => tab.locator(".slider input");
@@ -42,7 +44,7 @@ tabTest(
   "shows the spectrum, the numbers and the points of the latest checkpoint",
   { spec: FACTORS },
   async ({ tab }) => {
-    const { checkpoints } = await checkpointsOf(tab);
+    const { checkpoints } = await checkpointsOf(tab, RUN);
     await waitForPoints(tab, { checkpoint: checkpoints.at(-1).checkpoint, method: "pca" });
     await waitForMark(tab, "embfactor:exact");
     assert.ok((await inkOf(tab, ".points-canvas")) > 0.001);
@@ -57,7 +59,7 @@ tabTest(
   "walks through the steps by keys and keeps the step in the address",
   { spec: FACTORS },
   async ({ page, tab }) => {
-    const { checkpoints } = await checkpointsOf(tab);
+    const { checkpoints } = await checkpointsOf(tab, RUN);
     await slider(tab).focus();
     await page.keyboard.press("Home");
     await waitForPoints(tab, { checkpoint: checkpoints[0].checkpoint });
@@ -84,7 +86,7 @@ tabTest("goes back and forward through choices", { spec: FACTORS }, async ({ pag
 });
 
 tabTest("plays to the last step and stops there", { spec: FACTORS }, async ({ page, tab }) => {
-  const { checkpoints } = await checkpointsOf(tab);
+  const { checkpoints } = await checkpointsOf(tab, RUN);
   await slider(tab).focus();
   await page.keyboard.press("Home");
   for (let at = 0; at < checkpoints.length - 3; at++) await page.keyboard.press("ArrowRight");
@@ -156,48 +158,60 @@ tabTest("reads the spectrum by keys, on a linear and a logarithmic index", { spe
   assert.ok((await inkOf(tab, ".spectrum-plot canvas")) > 0.005);
 });
 
-tabTest("shows the standard projector beside it, on the same data", { width: 1700, height: 900 }, async ({ tab }) => {
-  const { checkpoints } = await checkpointsOf(tab);
-  const rows = await tab.evaluate(() => fetch("catalogue").then((reply) => reply.json()));
-  const [matrix] = rows.signatures[checkpoints.at(-1).signature];
-  const projector = await projectorFrame(tab);
-  const shown = await projector.evaluate(() => {
-    const element = document.querySelector("vz-projector-dashboard").shadowRoot.querySelector("vz-projector");
-    return element.dataSet.points.length;
-  });
-  assert.equal(shown, matrix.shape[0]);
-  await tab.locator(".figures", { hasText: "Exact share of three components" }).waitFor({ timeout: 30_000 });
-  await tab.locator(".figures", { hasText: /Its own figure is [\d.]+ %/ }).waitFor({ timeout: 30_000 });
-});
+tabTest(
+  "shows the standard projector beside it, on the same data",
+  { spec: VIEW, width: 1700, height: 900 },
+  async ({ tab }) => {
+    const { checkpoints } = await checkpointsOf(tab, RUN);
+    const catalogue = await tab.evaluate(() => fetch("catalogue").then((reply) => reply.json()));
+    const [matrix] = catalogue.signatures[checkpoints.at(-1).signature];
+    const projector = await projectorFrame(tab);
+    const shown = await projector.evaluate(() => {
+      const element = document.querySelector("vz-projector-dashboard").shadowRoot.querySelector("vz-projector");
+      return element.dataSet.points.length;
+    });
+    assert.equal(shown, matrix.shape[0]);
+    await tab.locator(".figures", { hasText: "Exact share of three components" }).waitFor({ timeout: 30_000 });
+    await tab.locator(".figures", { hasText: /Its own figure is [\d.]+ %/ }).waitFor({ timeout: 30_000 });
+  },
+);
 
-tabTest("shows the standard projector alone", { spec: { view: "projector" }, wait: false }, async ({ tab }) => {
-  const projector = await projectorFrame(tab);
-  const hasPanels = () =>
-    projector.evaluate(() => {
+tabTest(
+  "shows the standard projector alone",
+  { spec: { run: RUN, view: "projector" }, wait: false },
+  async ({ tab }) => {
+    const projector = await projectorFrame(tab);
+    const hasPanels = () =>
+      projector.evaluate(() => {
+        const element = document.querySelector("vz-projector-dashboard").shadowRoot.querySelector("vz-projector");
+        return element.shadowRoot.querySelector("#left-pane").offsetWidth > 0;
+      });
+    assert.equal(await hasPanels(), false);
+    await tab.getByRole("button", { name: "Side panels" }).click();
+    await projector.waitForFunction(() => {
       const element = document.querySelector("vz-projector-dashboard").shadowRoot.querySelector("vz-projector");
       return element.shadowRoot.querySelector("#left-pane").offsetWidth > 0;
     });
-  assert.equal(await hasPanels(), false);
-  await tab.getByRole("button", { name: "Side panels" }).click();
-  await projector.waitForFunction(() => {
-    const element = document.querySelector("vz-projector-dashboard").shadowRoot.querySelector("vz-projector");
-    return element.shadowRoot.querySelector("#left-pane").offsetWidth > 0;
-  });
-});
+  },
+);
 
-tabTest("takes the standard projector along to another step", { width: 1700, height: 900 }, async ({ page, tab }) => {
-  await projectorFrame(tab);
-  const before = await tab.locator(".projector-frame").getAttribute("src");
-  await slider(tab).focus();
-  await page.keyboard.press("Home");
-  await tab.waitForFunction((src) => document.querySelector(".projector-frame").getAttribute("src") !== src, before);
-  await projectorFrame(tab);
-  assert.equal(await tab.locator(".projector-frame").count(), 1);
-});
+tabTest(
+  "takes the standard projector along to another step",
+  { spec: VIEW, width: 1700, height: 900 },
+  async ({ page, tab }) => {
+    await projectorFrame(tab);
+    const before = await tab.locator(".projector-frame").getAttribute("src");
+    await slider(tab).focus();
+    await page.keyboard.press("Home");
+    await tab.waitForFunction((src) => document.querySelector(".projector-frame").getAttribute("src") !== src, before);
+    await projectorFrame(tab);
+    assert.equal(await tab.locator(".projector-frame").count(), 1);
+  },
+);
 
 tabTest(
   "links the selection with the standard projector both ways",
-  { width: 1700, height: 900 },
+  { spec: VIEW, width: 1700, height: 900 },
   async ({ page, tab }) => {
     const projector = await projectorFrame(tab);
     await tab.waitForTimeout(600);
@@ -241,7 +255,7 @@ tabTest("survives being hidden behind another tab", { spec: { ...FACTORS, dims: 
 });
 
 for (const width of [900, 1280, 1600, 2560]) {
-  tabTest(`fits ${width} pixels`, { width, height: 800 }, async ({ tab }) => {
+  tabTest(`fits ${width} pixels`, { spec: VIEW, width, height: 1000 }, async ({ tab }) => {
     const { inner, scroll } = await tab.evaluate(() => ({
       inner: window.innerWidth,
       scroll: document.scrollingElement.scrollWidth,

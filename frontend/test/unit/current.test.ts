@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Catalogue, MatrixEntry } from "../../src/data/types";
-import { findCurrent, matricesOf, settle } from "../../src/state/current";
+import { findCurrent, mainSeries, matricesOf, screenOf, settle } from "../../src/state/current";
 import { DEFAULT_SPEC, OWN_AXES } from "../../src/state/spec";
 
 const matrix = (name: string, rows: number, role: MatrixEntry["role"]): MatrixEntry => ({
@@ -43,8 +43,12 @@ const catalogue = (state: Catalogue["state"] = "ready"): Catalogue => ({
 });
 
 describe("settling the spec", () => {
-  it("starts at the largest embedding of the first run that has a matrix, with axes of its last step", () => {
+  it("starts at the largest embedding of the first run that has one, with axes of its last step", () => {
     expect(settle(DEFAULT_SPEC, catalogue())).toEqual({ ...DEFAULT_SPEC, run: "a", matrix: "tok", axes: "a/2" });
+  });
+
+  it("takes the first matrix of a run that is named alone", () => {
+    expect(settle({ ...DEFAULT_SPEC, run: "a", matrix: "gone" }, catalogue())).toMatchObject({ matrix: "tok" });
   });
 
   it("leaves a spec alone that names what exists", () => {
@@ -52,9 +56,14 @@ describe("settling the spec", () => {
     expect(settle(spec, catalogue())).toBe(spec);
   });
 
-  it("replaces what does not exist", () => {
-    const spec = { ...DEFAULT_SPEC, run: "nowhere", matrix: "tok", checkpoint: "a/9", axes: "b/1" };
+  it("replaces what the run does not have", () => {
+    const spec = { ...DEFAULT_SPEC, run: "a", matrix: "tok", checkpoint: "a/9", axes: "b/1" };
     expect(settle(spec, catalogue())).toMatchObject({ run: "a", matrix: "tok", checkpoint: "", axes: "a/2" });
+  });
+
+  it("names nothing where the run does not exist", () => {
+    const spec = { ...DEFAULT_SPEC, run: "nowhere", matrix: "tok", checkpoint: "a/2", axes: "a/2", dims: 3 as const };
+    expect(settle(spec, catalogue())).toEqual({ ...DEFAULT_SPEC, dims: 3 });
   });
 
   it("waits while the first scan runs", () => {
@@ -64,6 +73,36 @@ describe("settling the spec", () => {
 
   it("is null where nothing can be shown", () => {
     expect(settle(DEFAULT_SPEC, { ...catalogue(), runs: [] })).toBeNull();
+  });
+});
+
+describe("the screen", () => {
+  const one = (state: Catalogue["state"]) => ({
+    ...catalogue(state),
+    signatures: [[matrix("tok", 9, "embedding")], [], []],
+  });
+
+  it("is the overview where there are several embeddings and none is named", () => {
+    expect(screenOf(DEFAULT_SPEC, catalogue("scanning"))).toBe("overview");
+  });
+
+  it("is the view of what is named", () => {
+    expect(screenOf({ ...DEFAULT_SPEC, run: "a" }, catalogue())).toBe("view");
+  });
+
+  it("is the view of the only embedding, once it is known that there is no other", () => {
+    expect(screenOf(DEFAULT_SPEC, one("scanning"))).toBeNull();
+    expect(screenOf(DEFAULT_SPEC, one("ready"))).toBe("view");
+    expect(screenOf({ ...DEFAULT_SPEC, screen: "overview" }, one("ready"))).toBe("overview");
+  });
+
+  it("is none where there is nothing", () => {
+    expect(screenOf({ ...DEFAULT_SPEC, run: "a" }, { ...catalogue(), runs: [] })).toBeNull();
+  });
+
+  it("counts all matrices where no run has an embedding", () => {
+    const kernels = { ...catalogue(), signatures: [[matrix("k", 9, "kernel"), matrix("l", 9, "kernel")], [], []] };
+    expect(mainSeries(kernels).map((series) => series.matrix.matrix)).toEqual(["k", "l"]);
   });
 });
 

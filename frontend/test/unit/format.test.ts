@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { estimateSeconds, figureFacts } from "../../src/host/frame";
-import { formatBytes, formatMetric, formatNumber, formatShare, sharedPrefix } from "../../src/ui/format";
+import { sharedPrefix, shortName } from "../../src/state/naming";
+import { formatBytes, formatCosine, formatMetric, formatNumber, formatSeconds, formatShare } from "../../src/ui/format";
 import { layoutOf } from "../../src/ui/layout";
 
 it("writes numbers with three digits and a true minus", () => {
@@ -48,6 +49,26 @@ it("leaves out what all names begin with", () => {
   expect(sharedPrefix(["only/one"])).toBe("");
 });
 
+it("leaves out what the role of a matrix already says", () => {
+  expect(shortName("model/tok/embeddings", "model/")).toBe("tok");
+  expect(shortName("bert.embeddings.word_embeddings.weight")).toBe("bert.embeddings.word_embeddings");
+  expect(shortName("embeddings")).toBe("embeddings");
+});
+
+it("writes a cosine that is next to nothing as nothing", () => {
+  expect([2.5e-5, -2.5e-5, 0.93456, -0.5].map(formatCosine)).toEqual(["0.000", "0.000", "0.935", "−0.500"]);
+});
+
+it("writes long durations in minutes", () => {
+  expect([0.2, 1, 40, 130, 7200].map(formatSeconds)).toEqual([
+    "1 second",
+    "1 second",
+    "40 seconds",
+    "2 minutes",
+    "120 minutes",
+  ]);
+});
+
 it("estimates the standard projector as it was measured", () => {
   expect(estimateSeconds({ n_rows: 30522, n_columns: 384 })).toBeCloseTo(21.6, 0);
   expect(estimateSeconds({ n_rows: 30522, n_columns: 16 })).toBeCloseTo(5, 0);
@@ -55,12 +76,13 @@ it("estimates the standard projector as it was measured", () => {
 });
 
 it("puts as many panels side by side as there is room for", () => {
-  expect([layoutOf(1600, "factors"), layoutOf(1300, "auto"), layoutOf(900, "auto"), layoutOf(900, "split")]).toEqual([
-    "wide",
+  expect(layoutOf(1600, 800, "factors")).toBe("wide");
+  expect([layoutOf(1300, 1000, "auto"), layoutOf(1300, 700, "auto"), layoutOf(900, 1000, "auto")]).toEqual([
     "split",
     "factors",
-    "split",
+    "factors",
   ]);
+  expect(layoutOf(900, 700, "split")).toBe("split");
 });
 
 it("says what the projector's own figure describes", () => {

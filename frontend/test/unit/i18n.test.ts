@@ -1,7 +1,8 @@
 /// <reference types="vite/client" />
 import { afterEach, describe, expect, it } from "vitest";
-import { sayServer, setLanguage, t, tn } from "../../src/i18n";
+import { LANGUAGES, preferredLanguage, sayNumber, sayServer, sayVerdict, setLanguage, t, tn } from "../../src/i18n";
 import { en } from "../../src/i18n/en";
+import { zh } from "../../src/i18n/zh";
 
 const sources = import.meta.glob<string>("../../src/**/*.{ts,tsx}", { query: "?raw", import: "default", eager: true });
 const text = Object.entries(sources)
@@ -16,12 +17,15 @@ const COMPOSED = [
   "client.",
   "view.",
   "projector.figure.",
+  "overview.column.",
+  "verdict.name.",
+  "verdict.evidence.",
   ...["pca", "u", "v"].map((m) => `points.${m}`),
 ];
 const isComposed = (key: string) => COMPOSED.some((prefix) => key.startsWith(prefix));
 const keys = Object.keys(en);
 
-afterEach(() => setLanguage({ code: "en", table: en, server: {} }));
+afterEach(() => setLanguage(LANGUAGES.en));
 
 describe("the table of sentences", () => {
   it("has every key that is used", () => {
@@ -52,6 +56,31 @@ describe("the table of sentences", () => {
   });
 });
 
+describe("the table in Chinese", () => {
+  const blanks = (text: string) => (text.match(/\{\w+\}/g) ?? []).sort();
+
+  it("fills in what the English one fills in", () => {
+    const different = Object.entries(zh).filter(
+      ([key, text]) => `${blanks(text)}` !== `${blanks(en[key as keyof typeof en])}`,
+    );
+    expect(different).toEqual([]);
+  });
+
+  it("is Chinese, but for names and signs", () => {
+    const foreign = Object.entries(zh).filter(([, text]) => !/[\u4e00-\u9fff]/.test(text));
+    const same = foreign.filter(([key, text]) => text !== en[key as keyof typeof en]).map(([key]) => key);
+    expect(same.sort()).toEqual([
+      "bar.place",
+      "metrics.ofMost",
+      "number.percent",
+      "number.percentBelow",
+      "text.comma",
+      "text.sentence",
+    ]);
+    expect(foreign.length).toBeLessThan(20);
+  });
+});
+
 describe("saying", () => {
   it("fills in parameters and chooses the form for a number", () => {
     expect(t("bar.place", { at: 3, total: 20 })).toBe("3 of 20");
@@ -61,8 +90,37 @@ describe("saying", () => {
   it("says the server's sentences in its words, unless the language has its own", () => {
     const sentence = { code: "file_missing", params: { path: "a" }, text: "a is not there any more." };
     expect(sayServer(sentence)).toBe(sentence.text);
-    setLanguage({ code: "zh", table: en, server: { file_missing: "{path} 已不存在。" } });
+    setLanguage(LANGUAGES.zh);
     expect(sayServer(sentence)).toBe("a 已不存在。");
+    expect(sayServer({ ...sentence, code: "newer_than_this_page" })).toBe(sentence.text);
+  });
+
+  it("writes the numbers in a sentence of the server as the language does", () => {
+    setLanguage(LANGUAGES.zh);
+    const params = { n: 1234, n_rows: 50000 };
+    expect(sayServer({ code: "rows_skipped", params, text: "" })).toContain("1,234");
+  });
+
+  it("has one form for every number where the language has", () => {
+    setLanguage(LANGUAGES.zh);
+    expect([tn("bar.problems", 1), tn("bar.problems", 2)]).toEqual(["1 个问题", "2 个问题"]);
+  });
+
+  it("names verdicts and numbers, those that it does not know in the server's words", () => {
+    const entry = { key: "mean_cosine", name: "mean cosine", description: "d", formula: "f", source: "s", first: true };
+    setLanguage(LANGUAGES.zh);
+    expect(sayNumber(entry).name).toBe("平均余弦");
+    expect(sayNumber({ ...entry, key: "newer" })).toMatchObject({ name: "mean cosine", description: "d" });
+    expect(sayVerdict("evidence", { code: "verdict_collapsed", params: { k: 3, d: 32 }, text: "" })).toBe(
+      "：32 个方向只剩约 3 个",
+    );
+    expect(sayVerdict("name", { code: "verdict_newer", params: {}, text: "x" })).toBeNull();
+  });
+
+  it("chooses the first language of the browser that there is", () => {
+    expect(preferredLanguage(["fr-FR", "zh-TW", "en-US"])).toBe("zh");
+    expect(preferredLanguage(["en-GB", "zh-CN"])).toBe("en");
+    expect(preferredLanguage(["fr"])).toBe("en");
   });
 
   it("does not fill in what a parameter contains", () => {

@@ -3,6 +3,12 @@ import { DEFAULT_SPEC, OWN_AXES, type Spec } from "../../src/state/spec";
 import { parseHash, tabOf, writeHash } from "../../src/state/url";
 
 const FULL: Spec = {
+  screen: "overview",
+  find: "嵌入 & more",
+  onlyRun: "a run/with = & ? #",
+  roles: ["embedding", "other"],
+  sort: "rank",
+  descending: true,
   run: "a run/with = & ? #",
   matrix: "tok/embeddings",
   checkpoint: "runs/ckpt-100",
@@ -45,6 +51,9 @@ describe("the spec in the hash", () => {
   });
 
   it.each([
+    ["#embfactor&p.embfactor.screen=view", "screen"],
+    ["#embfactor&p.embfactor.roles=none,", "roles"],
+    ["#embfactor&p.embfactor.sort=constructor", "sort"],
     ["#embfactor&p.embfactor.dims=4", "dims"],
     ["#embfactor&p.embfactor.dims=3.0", "dims"],
     ["#embfactor&p.embfactor.method=__proto__", "method"],
@@ -61,6 +70,10 @@ describe("the spec in the hash", () => {
 
   it("clamps components to those that can be asked for", () => {
     expect(parseHash("#embfactor&p.embfactor.components=0-99-3").components).toEqual([0, 15, 2]);
+  });
+
+  it("keeps the roles it knows, in their order", () => {
+    expect(parseHash("#embfactor&p.embfactor.roles=other,bias,embedding").roles).toEqual(["embedding", "other"]);
   });
 
   it("names the tab that the hash is for", () => {

@@ -1,0 +1,84 @@
+/** One matrix of one run: what it is called, what is wrong with it, and how much of its room it uses. */
+import type { OverviewItem } from "../../data/types";
+import { sayServer, t, tn } from "../../i18n";
+import { nDirections } from "../../state/rows";
+import { useShared } from "../context";
+import { formatBytes, formatCount, formatNumber, formatSeconds, formatShape, formatStep } from "../format";
+import { PathName, RunName } from "../PathName";
+import { TrendLine } from "../TrendLine";
+import { levelOf, shortOf } from "../verdicts";
+import { useOpen } from "./useOpen";
+
+const TREND = { width: 96, height: 24 };
+
+export function VerdictCell({ item }: { item: OverviewItem }) {
+  const { state, verdicts, error } = item;
+  const [verdict] = verdicts;
+  if (state === "failed" && error) return <span class="verdict-short failed">{sayServer(error)}</span>;
+  if (state === "waiting") {
+    const params = { size: formatBytes(item.bytes ?? 0), time: formatSeconds(item.expected_seconds ?? 0) };
+    return <span class="verdict-short waiting">{t("overview.waiting", params)}</span>;
+  }
+  if (!verdict) return <span class="verdict-short waiting">{t("overview.pending")}</span>;
+  const { name, evidence } = shortOf(verdict);
+  return (
+    <span class={`verdict-short ${levelOf(verdict)}`}>
+      <i />
+      <span>
+        <b>{name}</b>
+        {evidence}
+      </span>
+      {verdicts.length > 1 && <small>{tn("verdict.more", verdicts.length - 1)}</small>}
+    </span>
+  );
+}
+
+export interface OverviewRowProps {
+  item: OverviewItem;
+  isActive: boolean;
+  onFocus: () => void;
+}
+
+export function OverviewRow({ item, isActive, onFocus }: OverviewRowProps) {
+  const { overview, colours } = useShared();
+  const { href, open } = useOpen(item);
+  const rank = item.metrics.effective_rank;
+  const most = nDirections(item.shape);
+  return (
+    <tr onClick={open} title={item.verdicts.map(sayServer).join("\n")}>
+      <td>
+        <RunName run={item.run} colour={colours.of(item.run)} />
+      </td>
+      <th scope="row">
+        <a
+          class="row-link"
+          href={href}
+          target="_top"
+          tabIndex={isActive ? 0 : -1}
+          onFocus={onFocus}
+          title={item.matrix}
+        >
+          <PathName name={overview.nameOf(item)} separators="/." />
+        </a>
+      </th>
+      <td>
+        <VerdictCell item={item} />
+      </td>
+      <td class="number">
+        {typeof rank === "number" && (
+          <>
+            {formatNumber(rank)} <small>{t("metrics.ofMost", { most: formatCount(most) })}</small>
+          </>
+        )}
+      </td>
+      <td>
+        <TrendLine ranks={item.trend.effective_rank} most={most} {...TREND} />
+      </td>
+      <td class="number">{formatShape(item.shape)}</td>
+      <td class="number">
+        {item.step === null ? "" : formatStep(item.step)}{" "}
+        <small>{tn("overview.checkpoints", item.n_checkpoints)}</small>
+      </td>
+    </tr>
+  );
+}
