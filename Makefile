@@ -32,8 +32,8 @@ demo: $(VENV)/demo/.stamp  ## show the demo runs in TensorBoard; make demo PORT=
 	@printf '\nTensorBoard is starting (Ctrl+C ends it). Open this address:\n\n    http://localhost:$(PORT)/#embfactor\n\n'
 	@exec $(VENV)/demo/bin/tensorboard --logdir demo_logs --port $(PORT)
 
-demo_logs: $(VENV)/demo_logs/.stamp  ## train the demo runs anew
-	$(VENV)/demo_logs/bin/python demo_logs/train.py
+demo_logs: $(VENV)/demo_logs/.stamp  ## train the demo runs anew; CHINESE_REVIEWS=FILE for the Chinese one (see demo_logs/README.md)
+	$(VENV)/demo_logs/bin/python demo_logs/train.py $(if $(CHINESE_REVIEWS),--chinese-reviews '$(CHINESE_REVIEWS)')
 
 # ---- tests
 
@@ -91,7 +91,7 @@ $(VENV)/demo/.stamp: setup.py pyproject.toml
 
 $(VENV)/demo_logs/.stamp: setup.py pyproject.toml
 	$(create_venv)
-	$(@D)/bin/python $(INSTALL) --editable . 'tensorflow-cpu>=2.21'
+	$(@D)/bin/python $(INSTALL) --editable . 'tensorflow-cpu>=2.21' jieba==0.42.1
 	@touch $@
 
 $(VENV)/plugin/.stamp: setup.py pyproject.toml
