@@ -2,7 +2,7 @@
 # Needs Python >= 3.11 with venv, and for the tests Node >= 20 and Chromium (installed from Debian's packages where that is possible).
 
 PYTHON ?= python3
-PORT ?= 6006
+PORT ?=
 
 BUILD := build
 VENV := $(BUILD)/venv
@@ -27,10 +27,7 @@ help:  ## print this list
 # ---- for users
 
 demo: $(VENV)/demo/.stamp  ## show the demo runs in TensorBoard; make demo PORT=6007 chooses the port
-	@$(VENV)/demo/bin/python -c 'import socket; socket.create_server(("localhost", $(PORT))).close()' 2>/dev/null || \
-	    { echo "Port $(PORT) is in use. Choose another one: make demo PORT=$$(($(PORT) + 1))" >&2; exit 1; }
-	@printf '\nTensorBoard is starting (Ctrl+C ends it). Open this address:\n\n    http://localhost:$(PORT)/#embfactor\n\n'
-	@exec $(VENV)/demo/bin/tensorboard --logdir demo_logs --port $(PORT)
+	@exec $(VENV)/demo/bin/tb-embfactor demo $(if $(PORT),--port $(PORT))
 
 demo_logs: $(VENV)/demo_logs/.stamp  ## train the demo runs anew; CHINESE_REVIEWS=FILE for the Chinese one (see demo_logs/README.md)
 	$(VENV)/demo_logs/bin/python demo_logs/train.py $(if $(CHINESE_REVIEWS),--chinese-reviews '$(CHINESE_REVIEWS)')

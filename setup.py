@@ -1,15 +1,30 @@
 """The distribution: what is installed, what it needs, and where TensorBoard and the shell find it."""
 
 import re
+import shutil
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).parent
 README = HERE / "README.md"
 VERSION = re.search(r'^__version__ = "(.+)"$', (HERE / "tb_embfactor" / "__init__.py").read_text(encoding="utf-8"), re.MULTILINE)[
     1
 ]
+PACKED_RUNS = ("article_example", "collapsed", "sentiment_factorized")
+"""The demo runs that an installed `tb-embfactor demo` shows; MANIFEST.in names them, too."""
+
+
+class BuildWithDemo(build_py):
+    """Packs demo runs, which lie beside the package in the repository, into it."""
+
+    def run(self) -> None:
+        super().run()
+        for run in PACKED_RUNS if not self.editable_mode else ():
+            packed = Path(self.build_lib) / "tb_embfactor" / "demo_logs" / run
+            shutil.copytree(HERE / "demo_logs" / run, packed, dirs_exist_ok=True)
+
 
 setup(
     name="tb-embfactor",
@@ -20,6 +35,7 @@ setup(
     license="Apache-2.0",
     license_files=["LICENSE"],
     packages=find_packages(include=["tb_embfactor", "tb_embfactor.*"]),
+    cmdclass={"build_py": BuildWithDemo},
     package_data={"tb_embfactor": ["static/*", "py.typed"]},
     python_requires=">=3.11",
     install_requires=[

@@ -11,6 +11,7 @@ import glob
 import json
 import os
 import sys
+import threading
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"tb-embfactor {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="start TensorBoard on demo runs", description="Start TensorBoard on demo runs.")
+    demo.add_argument("--port", type=int, metavar="N", help="port to serve at (default: a free one, from 6006 on)")
+    demo.set_defaults(command=_demo)
 
     listing = _command(commands, "list", _list, "runs, checkpoints and matrices of a log directory")
     _add_path(listing)
@@ -98,6 +103,14 @@ def _add_factoring(parser: argparse.ArgumentParser) -> None:
 
 
 # --- commands
+
+
+def _demo(options: argparse.Namespace, printer: _Printer) -> None:
+    from tb_embfactor.demo import demo_logs, start
+
+    url = start(options.port)
+    print(f"TensorBoard shows {demo_logs()} (Ctrl+C ends it). Open this address:\n\n    {url}\n", flush=True)
+    threading.Event().wait()
 
 
 def _list(options: argparse.Namespace, printer: _Printer) -> None:

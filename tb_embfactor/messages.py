@@ -58,6 +58,7 @@ TEMPLATES: dict[str, str] = {
     "no_matrices": "{path} was read, but it holds no matrix (a tensor of numbers with two axes).",
     "no_checkpoints": "No checkpoint was found under {path}.",
     "bad_parameter": "{owner}: {name} must be {needed}; got {got!r}.",
+    "demo_port": "{reason}. Choose another --port, or leave it out to get a free one.",
     "missing_parameter": "{owner}: the parameter {name} is missing.",
     "one_shot_iterator": "factorize() needs to read the rows more than once, and {got} can be read once only. "
     "Give an array, a Matrix, or an object whose __iter__ starts anew.",
