@@ -162,7 +162,8 @@ class Service:
         """Every matrix × run with its numbers at the last checkpoint, what they mean, and a few values along the run.
 
         Most troubled first. What is not known is queued behind all that somebody looks at: the last checkpoint of each matrix
-        first, then the first one, then those between, at most `SAMPLES` of a run. Never waits.
+        first, then the first one, then those between, at most `SAMPLES` of a run. A matrix of more than `UNASKED_BYTES` is only
+        listed, with what is known of it. Never waits.
         """
         from tb_embfactor.analysis.verdicts import SEVERITY
 
@@ -170,7 +171,7 @@ class Service:
         items = []
         for run in listing.document["runs"]:
             for matrix, listed in listing.matrices(run["run"]).items():
-                if listed["role"] in roles and not waits(listed):
+                if listed["role"] in roles:
                     items.append(self._overview_item(run["run"], matrix, listing.series(run["run"], matrix)))
         items.sort(key=lambda item: -max((SEVERITY[verdict["code"]] for verdict in item["verdicts"]), default=-1))
         return {"version": listing.document["version"], "n_pending": sum(item.pop("n_pending") for item in items), "items": items}
@@ -185,12 +186,16 @@ class Service:
         }
         item |= {"checkpoint": last["checkpoint"], "step": last["step"], "n_checkpoints": len(series)}
         item |= {"state": "pending", "error": None, "metrics": {}, "verdicts": []}
+        is_large = waits(listed)
+        if is_large:
+            item |= {"state": "waiting", "bytes": n_bytes(listed), "expected_seconds": expected_seconds(listed)}
         for turn, index in enumerate(_sample(len(series))):
             checkpoint, listed = series[index]
             names = {"run": run, "checkpoint": checkpoint["checkpoint"], "matrix": matrix}
-            numbers = self._summary(checkpoint, {**names, "transform": ""}, (BACKGROUND, min(turn, 2)))
+            params = {**names, "transform": ""}
+            numbers = self._summary(checkpoint, params, None if is_large else (BACKGROUND, min(turn, 2)))
             if numbers is None:
-                n_pending += 1
+                n_pending += not is_large or self._worker.has(self._key("spectrum", checkpoint, params))
             elif isinstance(numbers, EmbfactorError):
                 if index == len(series) - 1:
                     item |= {"state": "failed", "error": numbers.message.to_json()}
@@ -198,14 +203,20 @@ class Service:
                 steps.append((index, checkpoint["step"]))
                 ranks.append((index, numbers["effective_rank"]))
                 if index == len(series) - 1:
-                    rows_unmoved, is_comparing = self._movement(names, checkpoint, listed, series[0], (BACKGROUND, 1))
+                    rows_unmoved, is_comparing = (
+                        (None, False) if is_large else self._movement(names, checkpoint, listed, series[0], (BACKGROUND, 1))
+                    )
                     n_pending += is_comparing
                     known = {**numbers, "rows_unmoved": rows_unmoved}
                     item |= {"state": "done", "metrics": known, "verdicts": _verdicts(known, listed, False)}
+        if item["state"] == "waiting" and n_pending:
+            item["state"] = "pending"
         trend = {"steps": [step for _, step in sorted(steps)], "effective_rank": [rank for _, rank in sorted(ranks)]}
         return item | {"trend": trend, "n_pending": n_pending}
 
-    def _summary(self, checkpoint: dict[str, Any], params: dict[str, Any], rank: Rank) -> dict[str, Any] | EmbfactorError | None:
+    def _summary(
+        self, checkpoint: dict[str, Any], params: dict[str, Any], rank: Rank | None
+    ) -> dict[str, Any] | EmbfactorError | None:
         """The named numbers of a spectrum, which are kept for good: the overview asks for all of them every few seconds."""
         from tb_embfactor.arrays import decode_info
 

@@ -281,10 +281,13 @@ def test_large_tables_wait_until_somebody_asks(open_service: Callable[..., Servi
     info = arrays.decode_info(service.spectra(RUN, TABLE))
     assert info["n_pending"] == 0
     assert [(entry["state"], entry["bytes"]) for entry in info["checkpoints"]] == [("waiting", 4 * N_ROWS * N_COLUMNS)] * 3
-    assert service.overview()["items"] == []
+    (item,) = service.overview()["items"]
+    assert (item["state"], item["bytes"], item["verdicts"]) == ("waiting", 4 * N_ROWS * N_COLUMNS, [])
     _, info = all_spectra(lambda: service.spectra(RUN, TABLE, ask=True))
     assert [entry["state"] for entry in info["checkpoints"]] == ["done"] * 3
     assert arrays.decode_info(service.spectra(RUN, TABLE))["checkpoints"][0]["state"] == "done", "known ones need no asking"
+    overview = service.overview()
+    assert (overview["n_pending"], overview["items"][0]["state"]) == (0, "done")
 
 
 def test_pausing_leaves_what_somebody_waits_for(open_service: Callable[..., Service]) -> None:

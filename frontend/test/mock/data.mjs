@@ -1,3 +1,5 @@
+import { manyNames } from "./overview.mjs";
+
 // Invented data: 2000 words in groups whose structure grows over eight checkpoints.
 const N_ROWS = Number(process.env.MOCK_ROWS ?? 2000);
 const N_DIMS = 64;
@@ -81,6 +83,20 @@ const checkpoint = (run, at) => ({
   skipped: [],
 });
 
+export const seriesNames = ["plain", "finetune"].flatMap((run) =>
+  MATRICES.filter(({ role }) => role === "embedding").map(({ matrix }) => ({ run, matrix })),
+);
+
+/** The catalogue of the scenario in which there are many matrices. */
+function many() {
+  const runs = [...new Set(manyNames.map(({ run }) => run))];
+  const signatures = runs.map((run) =>
+    manyNames.filter((name) => name.run === run).map(({ matrix }) => ({ ...signature[0], matrix, labels: null })),
+  );
+  const entries = runs.map((run, at) => ({ run, checkpoints: [{ ...checkpoint(run, 7), signature: at }] }));
+  return { signatures, runs: entries };
+}
+
 export function catalogue(scenario, since) {
   const version = `v-${scenario}`;
   const state = scenario === "scanning" ? "scanning" : "ready";
@@ -132,6 +148,7 @@ export function catalogue(scenario, since) {
       error: sentence("Reading PyTorch needs the package torch. Install it with: pip install torch", "library_missing"),
     },
   ];
+  if (scenario === "many") return { ...base, ...many() };
   const runs = ["plain", "finetune"].map((run) => ({ run, checkpoints: STEPS.map((_, at) => checkpoint(run, at)) }));
   return { ...base, scanned: { ...base.scanned, n_checkpoints: 16 }, signatures: [signature], runs, problems };
 }

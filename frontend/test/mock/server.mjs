@@ -1,6 +1,6 @@
 // A stand-in for TensorBoard and our back end (docs/http-api.md) with invented data, to develop the tab against.
 //   node test/mock/server.mjs [--port 6106]
-// The scenario is the first part of the path: /plain/ /empty/ /scanning/ /slow/ /broken/ /failing/ — open http://localhost:6106/plain/
+// The scenario is the first part of the path: /plain/ /empty/ /scanning/ /slow/ /broken/ /failing/ /many/ — open http://localhost:6106/plain/
 // With TENSORBOARD_DIR (the installed package) the standard projector is served as well.
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
@@ -8,6 +8,7 @@ import { createServer } from "node:http";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import * as data from "./data.mjs";
+import { manyNames, overview } from "./overview.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const staticDir = resolve(here, "../../../tb_embfactor/static");
@@ -73,6 +74,7 @@ const ROUTES = {
   status: () => ({ state: "idle", paused: state.paused, current: null, n_queued: 0, n_restarts: 0 }),
   pause: () => ROUTES.status(),
   labels: ({ query }) => data.labels(query.get("matrix")),
+  overview: ({ scenario }) => overview(scenario === "many" ? manyNames : data.seriesNames),
   spectra: ({ scenario, query }) => data.spectra(scenario, query.get("run"), query.get("matrix"), state),
   points: ({ scenario, query }) => data.points(scenario, Object.fromEntries(query)),
 };

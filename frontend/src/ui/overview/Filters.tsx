@@ -55,14 +55,15 @@ function RoleChoice() {
   const { store } = useShared();
   const { roles } = store.spec.value;
   const signatures = store.catalogue.value?.signatures ?? [];
-  const has = (role: Role) => signatures.some((entries) => entries.some((entry) => entry.role === role));
+  const present = ROLES.filter((role) => signatures.some((entries) => entries.some((entry) => entry.role === role)));
+  if (present.length < 2) return null;
   const toggle = (role: Role, on: boolean) => {
     const next = ROLES.filter((other) => (other === role ? on : roles.includes(other)));
     if (next.length > 0) store.update({ roles: next });
   };
   return (
     <fieldset class="role-choice" aria-label={t("overview.roles")}>
-      {ROLES.filter(has).map((role) => (
+      {present.map((role) => (
         <label key={role} class={roles.includes(role) ? "chosen" : ""}>
           <input
             type="checkbox"

@@ -35,29 +35,25 @@ export function VerdictCell({ item }: { item: OverviewItem }) {
 
 export interface OverviewRowProps {
   item: OverviewItem;
-  isActive: boolean;
+  /** Its place in the table, from 0. */
+  at: number;
+  /** Whether the tab key stops at it; the arrow keys lead to the others. */
+  isStop: boolean;
   onFocus: () => void;
 }
 
-export function OverviewRow({ item, isActive, onFocus }: OverviewRowProps) {
+export function OverviewRow({ item, at, isStop, onFocus }: OverviewRowProps) {
   const { overview, colours } = useShared();
   const { href, open } = useOpen(item);
   const rank = item.metrics.effective_rank;
   const most = nDirections(item.shape);
   return (
-    <tr onClick={open} title={item.verdicts.map(sayServer).join("\n")}>
+    <tr data-row={at} aria-rowindex={at + 2} onClick={open} title={item.verdicts.map(sayServer).join("\n")}>
       <td>
         <RunName run={item.run} colour={colours.of(item.run)} />
       </td>
       <th scope="row">
-        <a
-          class="row-link"
-          href={href}
-          target="_top"
-          tabIndex={isActive ? 0 : -1}
-          onFocus={onFocus}
-          title={item.matrix}
-        >
+        <a class="row-link" href={href} target="_top" tabIndex={isStop ? 0 : -1} onFocus={onFocus} title={item.matrix}>
           <PathName name={overview.nameOf(item)} separators="/." />
         </a>
       </th>

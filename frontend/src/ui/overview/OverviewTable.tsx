@@ -1,12 +1,14 @@
 /** The rows of the overview; arrow keys walk through them, Enter opens one. */
 import { useSignal, useSignalEffect } from "@preact/signals";
-import { useMemo, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import type { OverviewItem } from "../../data/types";
 import { t } from "../../i18n";
 import { keyOf } from "../../state/rows";
 import type { SortKey } from "../../state/spec";
 import { useShared } from "../context";
 import { Icon } from "../icons";
 import { OverviewRow, type OverviewRowProps } from "./OverviewRow";
+import { useRowWindow } from "./useRowWindow";
 
 const PAGE_ROWS = 10;
 const MOVES: Record<string, (at: number, last: number) => number> = {
@@ -65,29 +67,51 @@ function Head() {
   );
 }
 
-/** A row that is made anew only when its item is another one, or when it gets or loses its place in the tab order. */
-function Row({ item, isActive, onFocus }: OverviewRowProps) {
-  return useMemo(() => <OverviewRow item={item} isActive={isActive} onFocus={onFocus} />, [item, isActive]);
+/** A row that is made anew only when its item or place is another one, or when it gets or loses its place in the tab order. */
+function Row({ item, at, isStop, onFocus }: OverviewRowProps) {
+  return useMemo(() => <OverviewRow item={item} at={at} isStop={isStop} onFocus={onFocus} />, [item, at, isStop]);
+}
+
+function Gap({ rows, rowPixels }: { rows: number; rowPixels: number }) {
+  return rows > 0 ? <tr class="gap" style={{ height: `${rows * rowPixels}px` }} /> : null;
 }
 
 export function OverviewTable() {
   const { store, overview } = useShared();
   const body = useRef<HTMLTableSectionElement>(null);
+  /** The row that gets the focus as soon as it is made. */
+  const wanted = useRef<number | null>(null);
   const active = useSignal(store.opened.peek());
   const rows = overview.rows.value;
-  const keys = rows.map(keyOf);
-  const activeAt = Math.max(active.value === null ? -1 : keys.indexOf(active.value), 0);
+  const { first, end, rowPixels } = useRowWindow(body, ".overview", rows.length).value;
+  const shown = rows.slice(first, end);
+  const isActive = (item: OverviewItem) => keyOf(item) === active.value;
+  // The tab order has one row: the one that had the focus last, or the first one where that is not here.
+  const stop = shown.find(isActive) ?? shown[0];
   const focusRow = (at: number) => {
-    const link = body.current?.querySelectorAll<HTMLElement>(".row-link")[at];
-    link?.focus();
-    link?.scrollIntoView({ block: "nearest" });
+    wanted.current = at;
+    active.value = keyOf(rows[at]);
+    body.current?.querySelector(`[data-row="${at}"]`)?.scrollIntoView({ block: "nearest" });
+    if (at < first || at >= end) {
+      const view = body.current?.closest(".overview");
+      const top = body.current?.offsetTop ?? 0;
+      view?.scrollTo({ top: top + at * rowPixels - view.clientHeight / 2 });
+    }
   };
+  useLayoutEffect(() => {
+    const row = wanted.current === null ? null : body.current?.querySelector(`[data-row="${wanted.current}"]`);
+    if (!row) return;
+    wanted.current = null;
+    row.querySelector<HTMLElement>(".row-link")?.focus({ preventScroll: true });
+    row.scrollIntoView({ block: "nearest" });
+  });
   const onKeyDown = (event: KeyboardEvent) => {
     const move = MOVES[event.key];
     if (!move || event.ctrlKey || event.metaKey || event.altKey) return;
     event.preventDefault();
     const last = rows.length - 1;
-    focusRow(Math.min(Math.max(move(activeAt, last), 0), last));
+    const at = Math.max(rows.findIndex(isActive), 0);
+    focusRow(Math.min(Math.max(move(at, last), 0), last));
   };
   // Back from a view: the focus returns to the row that was opened.
   useSignalEffect(() => {
@@ -114,16 +138,19 @@ export function OverviewTable() {
           if (!event.currentTarget.contains(event.relatedTarget as Node | null)) overview.hold("focus", false);
         }}
       >
-        {rows.map((item, at) => (
+        <Gap rows={first} rowPixels={rowPixels} />
+        {shown.map((item, at) => (
           <Row
-            key={keys[at]}
+            key={keyOf(item)}
             item={item}
-            isActive={at === activeAt}
+            at={first + at}
+            isStop={item === stop}
             onFocus={() => {
               active.value = keyOf(item);
             }}
           />
         ))}
+        <Gap rows={rows.length - end} rowPixels={rowPixels} />
       </tbody>
     </table>
   );
