@@ -125,7 +125,7 @@ export const en = {
   "hint.close": "Close this hint",
   "hint.again": "Show hints",
   "hint.overview": "Each row is one matrix of one run, the most troubled first. A click, or Enter on a row, opens it.",
-  "hint.steps": "Drag, or press the arrow keys, to go through training",
+  "hint.steps": "Drag, or use the arrow keys",
   "hint.points": "Scroll to zoom, drag to move. A click selects a point here and in the projector.",
 
   "points.title": "Projection",

@@ -116,7 +116,7 @@ export const zh: Table = {
   "hint.close": "关闭提示",
   "hint.again": "显示提示",
   "hint.overview": "每一行是一次运行中的一个矩阵，问题最严重的排在最前。点击某行，或在其上按回车键，即可打开。",
-  "hint.steps": "拖动或按方向键，查看训练过程",
+  "hint.steps": "拖动，或按方向键",
   "hint.points": "滚轮缩放，拖动平移。点击一个点，它在这里和投影器中会同时被选中。",
 
   "points.title": "投影",

@@ -56,6 +56,9 @@ function logIndexSplits(width: number): Pick<uPlot.Axis, "splits" | "filter"> {
   };
 }
 
+/** An axis covers at least so many times its lowest value, so that a flat spectrum looks flat. */
+const LEAST_RATIO = 8;
+
 /** Lowest and highest value of the lines, with a little room. */
 function valueRange(lines: readonly SpectrumLine[]): [number, number] {
   let low = Infinity;
@@ -66,7 +69,7 @@ function valueRange(lines: readonly SpectrumLine[]): [number, number] {
     low = Math.min(low, sigma[sigma.length - 1]);
   }
   if (!(high > 0)) return [0.1, 1];
-  const room = Math.max((high / low) ** 0.05, 1.1);
+  const room = Math.max((high / low) ** 0.05, 1.1, Math.sqrt((LEAST_RATIO * low) / high));
   return [low / room, high * room];
 }
 

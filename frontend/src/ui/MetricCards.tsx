@@ -79,7 +79,7 @@ function Card({ entry, info, at }: CardProps) {
           {entry.key === COSINE && typeof value === "number" ? formatCosine(value) : formatMetric(value)}
           {most !== null && <small> {t("metrics.ofMost", { most: formatCount(most) })}</small>}
         </span>
-        <Sparkline values={history} at={at} />
+        <Sparkline values={history} at={at} most={mostOf(entry.key, info)} />
       </span>
       <span
         id={tip}

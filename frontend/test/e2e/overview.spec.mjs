@@ -212,7 +212,8 @@ tabTest(
     await waitForPoints(again);
     assert.equal(await again.locator(".points-frame .hint").count(), 0);
     await again.getByRole("button", { name: "Show hints" }).click();
-    await again.locator(".points-frame .hint").waitFor();
+    await again.locator(".points-frame .hint").getByRole("button", { name: "Close this hint" }).click();
+    await again.locator(".points-frame .hint").waitFor({ state: "detached" });
   },
 );
 
