@@ -9,11 +9,11 @@ interface TrendLineProps {
 const EDGE = 3;
 
 export function TrendLine({ ranks, most, width, height }: TrendLineProps) {
-  const x = (at: number) => (ranks.length < 2 ? width - EDGE : EDGE + (at * (width - 2 * EDGE)) / (ranks.length - 1));
+  const x = (at: number) => EDGE + (at * (width - 2 * EDGE)) / (ranks.length - 1);
   const y = (rank: number) => height - EDGE - Math.min(rank / most, 1) * (height - 2 * EDGE);
   const known = ranks.flatMap((rank, at) => (rank === null ? [] : [{ x: x(at), y: y(rank) }]));
   const last = known[known.length - 1];
-  if (!last) return null;
+  if (known.length < 2) return null;
   const line = known.map((point) => `${point.x.toFixed(1)},${point.y.toFixed(1)}`).join(" ");
   const floor = height - EDGE;
   return (

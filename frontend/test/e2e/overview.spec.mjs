@@ -7,6 +7,7 @@ import { checkpointsOf, launch, openTab, specOf, waitForPoints, waitForSpec } fr
 
 const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RUN = "sentiment_plain/train";
+const COLLAPSED = "collapsed";
 
 let browser;
 before(async () => {
@@ -55,8 +56,9 @@ tabTest("lists every embedding of every run in the server's order, with its verd
   const [first] = items;
   const text = await rows(tab).first().textContent();
   assert.ok(text.includes(first.shape.map((n) => n.toLocaleString("en")).join(" × ")), text);
-  assert.match(text, new RegExp(`of ${first.shape[1]}`));
-  assert.equal(await tab.locator(".overview-table tbody .trend").count(), items.length);
+  assert.match(text, new RegExp(`of ${Math.min(first.shape[0] - 1, first.shape[1])}`));
+  const nTrends = items.filter(({ n_checkpoints }) => n_checkpoints > 1).length;
+  assert.equal(await tab.locator(".overview-table tbody .trend").count(), nTrends);
 });
 
 tabTest("opens a view by a click and comes back to the row by the browser's button", {}, async ({ page, tab }) => {
@@ -72,34 +74,55 @@ tabTest("opens a view by a click and comes back to the row by the browser's butt
   await waitForPoints(tab, { checkpoint: checkpoints.at(-1).checkpoint });
 });
 
-tabTest("goes from the overview to a verdict and to step 0 and back by keys alone", {}, async ({ page, tab }) => {
-  await waitForVerdicts(tab);
-  await tab.locator(".overview-find input").focus();
-  const isAtRow = () => tab.evaluate(() => document.activeElement?.classList.contains("row-link"));
-  for (let presses = 0; presses < 20 && !(await isAtRow()); presses++) await page.keyboard.press("Tab");
-  assert.ok(await isAtRow());
-  const focusedAt = () =>
-    tab.evaluate(() => [...document.querySelectorAll(".row-link")].indexOf(document.activeElement));
-  await page.keyboard.press("End");
-  assert.equal(await focusedAt(), (await rows(tab).count()) - 1);
-  await page.keyboard.press("Home");
-  await page.keyboard.press("ArrowDown");
-  assert.equal(await focusedAt(), 1);
-  await page.keyboard.press("ArrowUp");
-  await page.keyboard.press("Enter");
-  await isFocused(tab, ".slider input");
-  await tab.locator(".verdict .finding", { hasText: "Collapsed" }).waitFor();
-  await page.waitForFunction(() => location.hash.includes("p.embfactor.run="));
-  const { checkpoints } = await checkpointsOf(tab, specOf(page).run);
-  await page.keyboard.press("Home");
-  await waitForPoints(tab, { checkpoint: checkpoints[0].checkpoint });
-  assert.equal(checkpoints[0].step, 0);
-  await tab.locator(".verdict .finding", { hasText: "As initialised" }).waitFor();
-  const isAtBack = () => tab.evaluate(() => document.activeElement?.classList.contains("back"));
-  for (let presses = 0; presses < 20 && !(await isAtBack()); presses++) await page.keyboard.press("Shift+Tab");
-  await page.keyboard.press("Enter");
-  await isFocused(tab, ".row-link");
-  assert.equal(await focusedAt(), 0);
+tabTest(
+  "goes from the overview to the collapsed run, to its step 0 and back by keys alone",
+  {},
+  async ({ page, tab }) => {
+    await waitForVerdicts(tab);
+    const pressUntil = async (key, selector) => {
+      const isThere = () => tab.evaluate((wanted) => document.activeElement?.matches(wanted) ?? false, selector);
+      for (let presses = 0; presses < 30 && !(await isThere()); presses++) await page.keyboard.press(key);
+      assert.ok(await isThere(), selector);
+    };
+    const focusedAt = () =>
+      tab.evaluate(() => Number(document.activeElement.closest("[data-row]")?.getAttribute("data-row")));
+    await tab.locator("body").focus();
+    await pressUntil("Tab", ".row-link");
+    await page.keyboard.press("End");
+    await tab.waitForFunction(
+      (last) => document.activeElement?.closest("[data-row]")?.getAttribute("data-row") === String(last),
+      (await rows(tab).count()) - 1,
+    );
+    await page.keyboard.press("Home");
+    await page.keyboard.press("ArrowDown");
+    assert.equal(await focusedAt(), 1);
+    await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("Enter");
+
+    await isFocused(tab, ".slider input");
+    const { checkpoints } = await checkpointsOf(tab, COLLAPSED);
+    await waitForPoints(tab, { checkpoint: checkpoints.at(-1).checkpoint });
+    await tab.locator(".verdict .finding.bad", { hasText: /^Collapsed to about \d+ of 32 directions/ }).waitFor();
+    await tab.locator(".slider-note", { hasText: "Drag to step 0 to see it happen" }).waitFor();
+    await page.keyboard.press("Home");
+    await waitForPoints(tab, { checkpoint: checkpoints[0].checkpoint });
+    assert.equal(checkpoints[0].step, 0);
+    await tab.locator(".verdict .finding.calm", { hasText: "As initialised" }).waitFor();
+
+    await pressUntil("Shift+Tab", ".back");
+    await page.keyboard.press("Enter");
+    await isFocused(tab, ".row-link");
+    assert.equal(await focusedAt(), 0);
+  },
+);
+
+tabTest("shows the collapsed run unasked, and leads to it", {}, async ({ tab }) => {
+  const lead = tab.locator(".lead");
+  await lead.locator("h2", { hasText: /^Collapsed to about \d+ of 32 directions/ }).waitFor({ timeout: 60_000 });
+  assert.match(await lead.textContent(), /Then drag to step 0 to see it happen\./);
+  await lead.getByRole("link", { name: "Open its last step" }).click();
+  const { checkpoints } = await checkpointsOf(tab, COLLAPSED);
+  await waitForPoints(tab, { checkpoint: checkpoints.at(-1).checkpoint });
 });
 
 tabTest("filters by name, run and kind, and keeps that in the address", {}, async ({ page, tab }) => {

@@ -88,23 +88,23 @@ export function OverviewTable() {
   const isActive = (item: OverviewItem) => keyOf(item) === active.value;
   // The tab order has one row: the one that had the focus last, or the first one where that is not here.
   const stop = shown.find(isActive) ?? shown[0];
-  const focusRow = (at: number) => {
-    wanted.current = at;
-    active.value = keyOf(rows[at]);
-    body.current?.querySelector(`[data-row="${at}"]`)?.scrollIntoView({ block: "nearest" });
-    if (at < first || at >= end) {
-      const view = body.current?.closest(".overview");
-      const top = body.current?.offsetTop ?? 0;
-      view?.scrollTo({ top: top + at * rowPixels - view.clientHeight / 2 });
-    }
-  };
-  useLayoutEffect(() => {
+  const giveFocus = () => {
     const row = wanted.current === null ? null : body.current?.querySelector(`[data-row="${wanted.current}"]`);
     if (!row) return;
     wanted.current = null;
     row.querySelector<HTMLElement>(".row-link")?.focus({ preventScroll: true });
     row.scrollIntoView({ block: "nearest" });
-  });
+  };
+  useLayoutEffect(giveFocus);
+  const focusRow = (at: number) => {
+    wanted.current = at;
+    active.value = keyOf(rows[at]);
+    if (at < first || at >= end) {
+      const view = body.current?.closest(".overview");
+      view?.scrollTo({ top: (body.current?.offsetTop ?? 0) + at * rowPixels - view.clientHeight / 2 });
+    }
+    giveFocus();
+  };
   const onKeyDown = (event: KeyboardEvent) => {
     const move = MOVES[event.key];
     if (!move || event.ctrlKey || event.metaKey || event.altKey) return;
