@@ -8,10 +8,11 @@ the first of its checkpoints is opened. What a reader must promise is on `Reader
 
 from __future__ import annotations
 
+import functools
 import importlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -97,7 +98,10 @@ class Format:
 
     pattern : regular expression a whole file name must match; the group `checkpoint` names the checkpoint
         (several files of one checkpoint give the same name).
+    part : of further files, which are none themselves where the checkpoint is there that the group `checkpoint` names.
     is_directory : the pattern is matched against directories instead of files.
+    has_common_names : other programs use such names, too, so a file that turns out to be foreign is no problem worth telling,
+        unless somebody named that very file.
     package : what to pip install where the module needs more than the plugin itself.
     """
 
@@ -105,17 +109,18 @@ class Format:
     module: str
     pattern: str
     description: str
+    part: str | None = None
     is_directory: bool = False
+    has_common_names: bool = False
     package: str | None = None
-    _regex: re.Pattern[str] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_regex", re.compile(self.pattern, re.DOTALL))
 
     def claims(self, entry: str) -> str | None:
         """The checkpoint's name if the directory entry `entry` belongs to this format."""
-        match = self._regex.fullmatch(entry)
-        return match["checkpoint"] if match else None
+        return _match(self.pattern, entry)
+
+    def part_of(self, file: str) -> str | None:
+        """The name of the checkpoint that `file` belongs to, if that is there."""
+        return _match(self.part, file) if self.part else None
 
     def open_reader(self, folder: Folder, name: str) -> Reader:
         """Open the checkpoint `name` (as `claims` returned it) of a folder."""
@@ -128,6 +133,16 @@ class Format:
         return module.open_reader(folder, name)
 
 
+@functools.cache
+def _compile(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern, re.DOTALL)
+
+
+def _match(pattern: str, entry: str) -> str | None:
+    match = _compile(pattern).fullmatch(entry)
+    return match["checkpoint"] if match else None
+
+
 FORMATS: dict[str, Format] = {}
 
 
@@ -138,7 +153,17 @@ def register(fmt: Format) -> None:
 
 def table() -> tuple[dict[str, Any], ...]:
     """The table as plain data; `register(Format(**row))` for each row makes it again in another process."""
-    return tuple({f.name: getattr(fmt, f.name) for f in fields(fmt) if f.init} for fmt in FORMATS.values())
+    return tuple({f.name: getattr(fmt, f.name) for f in fields(fmt)} for fmt in FORMATS.values())
+
+
+def parts(files: Sequence[str]) -> dict[str, str]:
+    """The files that belong to a checkpoint which another file stands for, each with the name of that checkpoint."""
+    found: dict[str, str] = {}
+    for fmt in FORMATS.values():
+        if fmt.part is not None and (named := {file: name for file in files if (name := fmt.part_of(file)) is not None}):
+            there = {fmt.claims(file) for file in files}
+            found |= {file: name for file, name in named.items() if name in there}
+    return found
 
 
 def find(files: Sequence[str], directories: Sequence[str] = ()) -> Iterator[tuple[Format, str]]:
@@ -171,9 +196,23 @@ for _format in (
     ),
     Format(
         "keras",
-        "tb_embfactor.formats.keras_archive",
+        "tb_embfactor.formats.keras_files",
         r"(?P<checkpoint>.+\.keras)",
         "Keras model file (.keras)",
+    ),
+    Format(
+        "keras-hdf5",
+        "tb_embfactor.formats.keras_files",
+        r"(?P<checkpoint>.+\.(h5|hdf5))",
+        "Keras weights (.weights.h5), and models and weights of Keras 2 (.h5)",
+        has_common_names=True,
+    ),
+    Format(
+        "keras-shards",
+        "tb_embfactor.formats.keras_shards",
+        r"(?P<checkpoint>.+)\.weights\.json",
+        "Keras weights in several files (NAME.weights.json and NAME_0000N.weights.h5)",
+        part=r"(?P<checkpoint>.+)_\d{5}\.weights\.h5",
     ),
 ):
     register(_format)

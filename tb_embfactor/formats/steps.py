@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _NAMED_STEP = re.compile(r"(?:^|[-_.])(\d{1,15})$")
-_ENDINGS = re.compile(r"\.(?:ckpt|keras|weights|h5)$")
+_ENDINGS = re.compile(r"\.(?:ckpt|keras|weights|h5|hdf5)$")
 _METRIC = re.compile(r"[-_](?:[a-z_]+=?)?\d+\.\d+$")  # as in weights.05-0.32, the template that Keras documents
 
 

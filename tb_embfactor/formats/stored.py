@@ -9,9 +9,10 @@ another from row 0 extend it, and the last block fails if it does not fit. Block
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
+from typing import Protocol
 
 import google_crc32c
 import numpy as np
@@ -48,6 +49,33 @@ def masked_crc32c(data: bytes, crc: int = 0) -> int:
 
 def mask_crc(crc: int) -> int:
     return ((crc >> 15 | crc << 17) + _CRC_MASK) & 0xFFFFFFFF
+
+
+def decode(data: bytes, dtype: np.dtype, swapped: bool) -> np.ndarray:
+    """Numbers in native byte order, 1-D; read-only where they are the bytes as they lie."""
+    if swapped:  # as unsigned integers, since ml_dtypes' types have no byte order of their own
+        return np.frombuffer(data, f"u{dtype.itemsize}").byteswap().view(dtype)
+    return np.frombuffer(data, dtype)
+
+
+def check_rows(n_rows: int, start: int, stop: int) -> None:
+    if not 0 <= start <= stop <= n_rows:
+        needed = f"within 0 and {n_rows}, first to last"
+        raise UsageError("bad_parameter", owner="read_rows", name="the range of rows", needed=needed, got=[start, stop])
+
+
+class Tensor(Protocol):
+    """A matrix, or a vector as a matrix of one column, that is read by rows."""
+
+    @property
+    def dtype(self) -> np.dtype: ...
+
+    @property
+    def shape(self) -> tuple[int, int]: ...
+
+    def read_rows(self, start: int, stop: int) -> np.ndarray:
+        """Rows [start, stop), in `dtype`; UsageError for rows that are not there."""
+        ...
 
 
 class Piece:
@@ -111,9 +139,7 @@ class StoredTensor:
 
     def read_rows(self, start: int, stop: int) -> np.ndarray:
         """Rows [start, stop), read-only where they are the bytes as read."""
-        if not 0 <= start <= stop <= self.shape[0]:
-            needed = f"within 0 and {self.shape[0]}, first to last"
-            raise UsageError("bad_parameter", owner="read_rows", name="the range of rows", needed=needed, got=[start, stop])
+        check_rows(self.shape[0], start, stop)
         if len(self.pieces) == 1:
             return self._decode(self.pieces[0], start, stop)
         rows = np.empty((stop - start, self.shape[1]), self.dtype)
@@ -126,17 +152,13 @@ class StoredTensor:
 
     def _decode(self, piece: Piece, start: int, stop: int) -> np.ndarray:
         data = piece.read(start, stop, self.dtype.itemsize)
-        if self.swapped:  # as unsigned integers, since ml_dtypes' types have no byte order of their own
-            numbers = np.frombuffer(data, f"u{self.dtype.itemsize}").byteswap().view(self.dtype)
-        else:
-            numbers = np.frombuffer(data, self.dtype)
-        return numbers.reshape(stop - start, piece.n_columns)
+        return decode(data, self.dtype, self.swapped).reshape(stop - start, piece.n_columns)
 
 
 class StoredTensors:
     """The reading half of a `Reader`, for checkpoints whose tensors lie as plain bytes."""
 
-    def __init__(self, path: str, matrices: dict[str, StoredTensor], vectors: dict[str, StoredTensor]) -> None:
+    def __init__(self, path: str, matrices: Mapping[str, Tensor], vectors: Mapping[str, Tensor]) -> None:
         self.path, self._matrices, self._vectors = path, matrices, vectors
 
     def read_rows(self, name: str, start: int, stop: int) -> np.ndarray:
@@ -148,7 +170,7 @@ class StoredTensors:
             vector = self._find(self._vectors, name)
             return vector.read_rows(0, vector.shape[0]).reshape(-1)
 
-    def _find(self, tensors: dict[str, StoredTensor], name: str) -> StoredTensor:
+    def _find(self, tensors: Mapping[str, Tensor], name: str) -> Tensor:
         if name in tensors:
             return tensors[name]
         known = ", ".join(list(tensors)[:_N_NAMES_SHOWN]) + (", …" if len(tensors) > _N_NAMES_SHOWN else "")

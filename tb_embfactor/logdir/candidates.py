@@ -19,8 +19,8 @@ _PART = re.compile(r"part-\d{5}-of-\d{5}")
 class Candidate:
     """A directory entry that some format claims by its name. `choices` are those formats; the first that can read it counts.
 
-    files : the paths that its state is known by: the entry, and what begins with the checkpoint's name and a dot
-        (a TensorFlow shard, which no pattern claims); all that lies inside for a checkpoint that is a directory.
+    files : the paths that its state is known by: the entry, its further files, and what begins with the checkpoint's name and a
+        dot (a TensorFlow shard, which no pattern claims); all that lies inside for a checkpoint that is a directory.
     """
 
     folder: str
@@ -66,16 +66,18 @@ def find_candidates(directories: Iterable[Directory]) -> Iterator[Candidate]:
 
 def impostors(directory: Directory) -> list[str]:
     """Directories that bear the name of a checkpoint file: most likely a checkpoint gone wrong."""
-    claimed = [name for name in directory.directories if any(fmt.claims(name) for fmt in formats.FORMATS.values())]
+    own = [fmt for fmt in formats.FORMATS.values() if not fmt.has_common_names]
+    claimed = [name for name in directory.directories if any(fmt.claims(name) for fmt in own)]
     return [name for name in claimed if not is_checkpoint_directory(name)]
 
 
 def _candidates_in(directory: Directory, inside: Mapping[str, Sequence[str]]) -> Iterator[Candidate]:
     found: dict[tuple[bool, str], list[formats.Format]] = {}
-    for fmt, name in formats.find(directory.files, directory.directories):
+    parts = formats.parts(directory.files)
+    for fmt, name in formats.find([file for file in directory.files if file not in parts], directory.directories):
         if not _is_temporary(directory.relative, name):
             found.setdefault((fmt.is_directory, name), []).append(fmt)
-    files = _files_by_name(directory.files, {name for is_directory, name in found if not is_directory})
+    files = _files_by_name(directory.files, {name for is_directory, name in found if not is_directory}, parts)
     for (is_directory, name), choices in found.items():
         path = f"{directory.path}/{name}"
         entry, paths = name, [path, *inside.get(_join(directory.relative, name), ())]
@@ -85,13 +87,13 @@ def _candidates_in(directory: Directory, inside: Mapping[str, Sequence[str]]) ->
         yield Candidate(directory.path, directory.relative, name, entry, tuple(choices), tuple(paths))
 
 
-def _files_by_name(files: Sequence[str], names: set[str]) -> dict[str, list[str]]:
+def _files_by_name(files: Sequence[str], names: set[str], parts: Mapping[str, str]) -> dict[str, list[str]]:
     """For each checkpoint name its files. Looks up each dotted beginning of a file name, so the cost is linear in the files."""
     found: dict[str, list[str]] = {name: [] for name in names}
     for file in files if names else ():
         beginnings = {file[:index] for index, letter in enumerate(file) if letter == "."}
         claims = {fmt.claims(file) for fmt in formats.FORMATS.values() if not fmt.is_directory}
-        for name in names.intersection(beginnings | claims):
+        for name in names.intersection(beginnings | claims | {parts.get(file)}):
             found[name].append(file)
     return found
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from pathlib import Path
 
 from tb_embfactor import formats
@@ -15,7 +14,6 @@ from tb_embfactor.logdir.roots import absolute
 from tb_embfactor.logdir.scan import read_candidate
 from tb_embfactor.logdir.walk import Directory, Root, ShownConfinement, Walk, is_checkpoint_directory
 
-_SHARD = re.compile(r"\.data-\d{5}-of-\d{5}")
 _VARIABLES = "variables"  # where a SavedModel keeps its checkpoint
 
 
@@ -65,8 +63,7 @@ def _beside(given: str, text: str) -> tuple[Directory, Candidate]:
     folder, name = os.path.split(given)
     if os.path.isdir(folder):
         directory, candidates = _list(folder)
-        prefix = _SHARD.sub("", name) if _SHARD.search(name) else name
-        for fits in (lambda item: item.entry == name, lambda item: item.name == name, lambda item: item.name == prefix):
+        for fits in (lambda item: item.entry == name, lambda item: item.name == name, lambda item: given in item.files):
             found = next((item for item in candidates if fits(item)), None)
             if found is not None:
                 return directory, found

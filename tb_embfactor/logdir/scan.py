@@ -300,7 +300,10 @@ def _read(root: Root, candidate: Candidate, shown: str, signature: str, entry_st
     try:
         return _Opened(signature, entry_state, *read_candidate(root, candidate, shown))
     except EmbfactorError as error:
-        return _Opened(signature, entry_state, problem=error.message)
+        is_expected = (
+            error.code == "file_foreign" and root.only is None and all(fmt.has_common_names for fmt in candidate.choices)
+        )
+        return _Opened(signature, entry_state, problem=None if is_expected else error.message)
 
 
 def _order(checkpoint: Checkpoint) -> tuple[bool, int, float, str]:

@@ -61,7 +61,9 @@ class Checkpoint:
             reader.close()
 
     def files(self) -> list[Path]:
-        return sorted(path for path in self.folder.iterdir() if path.name == self.name or path.name.startswith(f"{self.name}."))
+        owners = formats.parts([path.name for path in self.folder.iterdir()])
+        is_mine = {path: self.name in (path.name, owners.get(path.name)) for path in self.folder.iterdir()}
+        return sorted(path for path in is_mine if is_mine[path] or path.name.startswith(f"{self.name}."))
 
     def copy_to(self, directory: Path) -> Checkpoint:
         directory.mkdir(parents=True, exist_ok=True)

@@ -459,3 +459,26 @@ def test_hints_of_a_relative_logdir(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert open_logdir("logs/").hints[0].params["path"] == "outputs"
     monkeypatch.chdir(tmp_path / "logs")
     assert open_logdir(".").hints[0].params["path"] == "../outputs"
+
+
+# --- names that other programs use, too
+
+
+def test_a_foreign_file_of_a_common_name_is_passed_over_unless_it_was_named(tmp_path: Path) -> None:
+    (tmp_path / "logs").mkdir()
+    for name in ("data.h5", "broken.h5", "model.keras"):
+        (tmp_path / "logs" / name).write_bytes(b"no HDF5" * 100)
+    (tmp_path / "logs" / "broken.h5").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(10))
+    (tmp_path / "logs" / "directory.h5").mkdir()
+    expected = {"broken.h5": "file_truncated", "model.keras": "file_foreign"}
+    assert problems(open_logdir(tmp_path / "logs")) == expected
+    named = Scanner(tmp_path / "logs", extra_checkpoints={"mine": str(tmp_path / "logs" / "data.h5")}).scan()
+    assert problems(named).items() >= {**expected, str(tmp_path / "logs" / "data.h5"): "file_foreign"}.items()
+
+
+def test_a_foreign_file_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data.h5").write_bytes(b"no HDF5" * 100)
+    scanner, seen = Scanner(tmp_path), list[str]()
+    for _ in range(3):
+        assert scanner.scan(on_open=seen.append).problems == ()
+    assert len(seen) == 1

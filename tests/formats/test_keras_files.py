@@ -1,4 +1,4 @@
-"""Keras model files: those of the framework through the contract, and archives that were tampered with."""
+"""Files of Keras: those of the framework through the contract, and archives and indexes that were tampered with."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import pytest
 from tb_embfactor.errors import DamagedError, EmbfactorError, IncompleteError, UnsupportedError
 from tb_embfactor.formats import Reader
 from tb_embfactor.formats.zip_archive import list_members
+from tb_embfactor.logdir import open_checkpoint, open_logdir
 from tb_embfactor.sources import Confinement, FileSource, Window
 from tests.formats.contract import Checkpoint, Contract, load_case, open_reader, read_everything
 
@@ -23,6 +24,24 @@ class TestFrameworkFiles(Contract):
     @pytest.fixture(params=["keras_functional", "keras_plain", "keras_subclassed", "planted"])
     def case(self, request: pytest.FixtureRequest, fixtures_dir: Path) -> list[Checkpoint]:
         return [checkpoint for checkpoint in load_case(fixtures_dir / request.param) if checkpoint.format == "keras"]
+
+
+class TestWeights(Contract):
+    @pytest.fixture(params=["weights", "weights_subclassed", "weights_of_types", "repacked", "backup", "keras_2_newer"])
+    def case(self, request: pytest.FixtureRequest, fixtures_dir: Path) -> list[Checkpoint]:
+        return load_case(fixtures_dir / request.param)
+
+
+class TestLegacy(Contract):
+    @pytest.fixture(params=["legacy_of_keras_3", "keras_2"])
+    def case(self, request: pytest.FixtureRequest, fixtures_dir: Path) -> list[Checkpoint]:
+        return load_case(fixtures_dir / request.param)
+
+
+class TestShards(Contract):
+    @pytest.fixture
+    def case(self, fixtures_dir: Path) -> list[Checkpoint]:
+        return load_case(fixtures_dir / "shards")
 
 
 @pytest.fixture
@@ -95,8 +114,8 @@ def test_configuration_nested_hundreds_of_times(original: Path, tmp_path: Path) 
 
 
 def test_large_configuration(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tb_embfactor.formats.keras_archive.MAX_CONFIG_BYTES", 100)
-    with pytest.raises(UnsupportedError, match="configuration"):
+    monkeypatch.setattr("tb_embfactor.formats.keras_reader.MAX_JSON_BYTES", 100)
+    with pytest.raises(UnsupportedError, match="description in JSON"):
         open_reader(original, "keras")
 
 
@@ -112,6 +131,61 @@ def test_step_of_an_optimizer_that_was_never_used(fixtures_dir: Path, tmp_path: 
     fresh = fixtures_dir / "keras_functional" / "files" / "fresh.keras"
     assert rewrite(fresh, tmp_path / "m.keras", keep).step == 0
     assert rewrite(fresh, tmp_path / "m_0700.keras", keep).step == 700
+
+
+def test_a_link_in_the_file_is_told(fixtures_dir: Path) -> None:
+    reader = open_reader(fixtures_dir / "repacked" / "files" / "linked.weights.h5", "keras-hdf5")
+    assert [message.text for message in reader.skipped] == [
+        "layers/elsewhere in linked.weights.h5 was left out: it is a link, and links in HDF5 files are not followed."
+    ]
+
+
+# ---- shards
+
+
+@pytest.fixture
+def sharded(fixtures_dir: Path, tmp_path: Path) -> Checkpoint:
+    return load_case(fixtures_dir / "shards")[0].copy_to(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("index", "error", "text"),
+    [
+        ({}, UnsupportedError, "no weight_map"),
+        ([], UnsupportedError, "no weight_map"),
+        ({"weight_map": {}}, UnsupportedError, "not a model or weights of Keras"),
+        ({"weight_map": {"/vars": "../secret.weights.h5"}}, DamagedError, "do not lie beside it"),
+        ({"weight_map": {"/vars": "/etc/passwd"}}, DamagedError, "do not lie beside it"),
+        ({"weight_map": {"/vars": ["a", 3]}}, DamagedError, "do not lie beside it"),
+        ({"weight_map": {"/vars": [f"{k}.h5" for k in range(2000)]}}, DamagedError, "do not lie beside it"),
+        ({"weight_map": {"/vars": {"a": "b"}}}, DamagedError, "TypeError"),
+        ({"weight_map": {"/vars": ".."}}, EmbfactorError, "bare name"),
+        ({"weight_map": {"/vars": "missing.weights.h5"}}, IncompleteError, "not there"),
+        ({"weight_map": {"/vars": "large_300.weights.json"}}, UnsupportedError, "not an HDF5 file"),
+    ],
+)
+def test_indexes_that_name_something_else(sharded: Checkpoint, index: Any, error: type[EmbfactorError], text: str) -> None:
+    (sharded.folder / "large_300.weights.json").write_text(json.dumps(index))
+    with pytest.raises(error, match=text), sharded.open():
+        pass
+
+
+def test_a_variable_in_two_shards(sharded: Checkpoint) -> None:
+    first = sharded.folder / "large_300_00000.weights.h5"
+    (sharded.folder / "copy.weights.h5").write_bytes(first.read_bytes())
+    names = {"/a": first.name, "/b": "copy.weights.h5"}
+    (sharded.folder / "large_300.weights.json").write_text(json.dumps({"weight_map": names}))
+    with pytest.raises(DamagedError, match="in another shard"), sharded.open():
+        pass
+
+
+def test_shards_are_no_checkpoints_beside_their_index(sharded: Checkpoint) -> None:
+    (found,) = open_logdir(sharded.folder).runs[0].checkpoints
+    assert (found.id, found.step) == ("large_300", 2)
+    assert open_checkpoint(sharded.folder / "large_300_00001.weights.h5").id == "large_300"
+    (sharded.folder / "large_300.weights.json").unlink()
+    alone = open_logdir(sharded.folder).runs[0].checkpoints
+    assert alone[0].id == "large_300_00000.weights.h5"
 
 
 # ---- the archive

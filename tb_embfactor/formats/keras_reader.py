@@ -1,0 +1,99 @@
+"""The reader of a model that Keras saved, in whichever files: its matrices, its step, and the state of the files."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tb_embfactor.errors import DamagedError, UnsupportedError
+from tb_embfactor.formats import MatrixInfo
+from tb_embfactor.formats.hdf5 import Contents
+from tb_embfactor.formats.keras_legacy import LegacyModel, is_legacy
+from tb_embfactor.formats.keras_model import SavedModel
+from tb_embfactor.formats.steps import choose_step
+from tb_embfactor.formats.stored import StoredTensors, Tensor, only_our_errors
+from tb_embfactor.messages import Message
+from tb_embfactor.sources import FileSource, Source, stat_fingerprint
+
+MAX_JSON_BYTES = 16 << 20
+
+
+class KerasReader(StoredTensors):
+    """See `tb_embfactor.formats.Reader`.
+
+    files : the open ones, each at its path; the first stands for the model.
+    in_name : the step that names tell. checksum : of the content, where there is one.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[FileSource],
+        paths: Sequence[Path],
+        model: SavedModel | LegacyModel,
+        in_name: int | None,
+        checksum: str = "",
+    ) -> None:
+        self._files, self._paths, self._checksum = files, paths, checksum
+        self._collect(model)
+        self.step = choose_step(_iterations(model), in_name)
+        self.wall_time = os.stat(paths[0]).st_mtime
+
+    def _collect(self, model: SavedModel | LegacyModel) -> None:
+        infos, reasons = [], dict.fromkeys(model.links, "it is a link, and links in HDF5 files are not followed")
+        matrices: dict[str, Tensor] = {}
+        vectors: dict[str, Tensor] = {}
+        for path, dataset in model.matrices.items():
+            if dataset.dtype is None or dataset.tensor is None:
+                reasons[path] = str(dataset.problem)
+                continue
+            name, role, bias = model.names[path], model.role(path), model.bias_of(path)
+            matrices[name] = dataset.tensor
+            if bias is not None and (vector := model.datasets[bias].tensor) is not None:
+                vectors[model.names[bias]] = vector
+            shape, dtype, bias = dataset.tensor.shape, dataset.dtype.name, bias and model.names[bias]
+            infos.append(MatrixInfo(name, shape, dtype, role, bias, model.layer_name(path), stored_name=path))
+        super().__init__(self._files[0].name, matrices, vectors)
+        self.matrices = tuple(infos)
+        shown = self._files[0].name
+        self.skipped = tuple(
+            Message("tensor_skipped", {"tensor": path, "path": shown, "reason": reasons[path]}) for path in reasons
+        )
+
+    def fingerprint(self) -> str:
+        with only_our_errors(self.path):
+            return "|".join([*(stat_fingerprint(os.stat(path)) for path in self._paths), self._checksum])
+
+    def close(self) -> None:
+        for file in self._files:
+            file.close()
+
+
+def recognize(contents: Contents, file: Source) -> SavedModel | LegacyModel:
+    """The model in HDF5 files; UnsupportedError where they hold something else."""
+    if is_legacy(contents):
+        return LegacyModel(contents)
+    if any(f"/{path}".rpartition("/")[0].endswith("/vars") for path in contents.datasets):
+        return SavedModel(contents, {})
+    got = "it is an HDF5 file with other things in it"
+    raise UnsupportedError("file_foreign", path=file.name, expected="a model or weights of Keras", got=got)
+
+
+def _iterations(model: SavedModel | LegacyModel) -> int | None:
+    """The optimizers' count of training steps."""
+    counts = [int(dataset.tensor.read_rows(0, 1)[0, 0]) for dataset in model.iterations if dataset.tensor is not None]
+    return max((count for count in counts if 0 <= count < 1 << 53), default=None)
+
+
+def read_json(source: Source, crc32: int | None = None) -> dict[str, Any]:
+    if source.size > MAX_JSON_BYTES:
+        size, limit = f"{source.size} bytes", f"{MAX_JSON_BYTES} bytes"
+        raise UnsupportedError("file_too_large", path=source.name, what="a description in JSON", size=size, limit=limit)
+    data = source.read_at(0, source.size)
+    if crc32 is not None and zlib.crc32(data) != crc32:
+        raise DamagedError("file_damaged", path=source.name, what="its checksum does not fit")
+    document = json.loads(data)
+    return document if isinstance(document, dict) else {}
