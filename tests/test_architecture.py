@@ -23,7 +23,6 @@ FLOOR = {
     "plugin": 6,
     "web": 5,
     "service": 4,
-    "catalogue": 4,
     "cache": 3,
     "worker": 3,
     "analysis": 2,

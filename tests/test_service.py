@@ -276,7 +276,7 @@ def test_rows_that_never_moved(open_service: Callable[..., Service], logs: Path)
 
 
 def test_large_tables_wait_until_somebody_asks(open_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tb_embfactor.service.UNASKED_BYTES", 1000)
+    monkeypatch.setattr("tb_embfactor.service.effort.UNASKED_BYTES", 1000)
     service = open_service()
     info = arrays.decode_info(service.spectra(RUN, TABLE))
     assert info["n_pending"] == 0

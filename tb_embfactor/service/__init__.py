@@ -1,0 +1,134 @@
+"""What the tab asks for, as plain data: from memory, from the cache, or from the worker.
+
+Thread-safe: TensorBoard's server calls it from many threads. Nothing here parses a file of a log directory or
+computes; the worker does, and this room never waits for it longer than it was told to.
+
+catalogue.py   the log directory as last scanned
+answers.py     answers of the worker by key: known, queued, or waited for
+series.py      the spectra of a matrix along a run
+overview.py    every matrix of every run at a glance
+effort.py      what a pass costs, and which matrices wait until somebody asks
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tb_embfactor.service.answers import VIEWED, Answers, Pending
+from tb_embfactor.service.catalogue import Catalogue, Listing
+from tb_embfactor.service.overview import overview
+from tb_embfactor.service.series import Series, Step
+from tb_embfactor.worker import Settings
+from tb_embfactor.worker.process import Worker
+
+__all__ = ["Pending", "Service"]
+
+
+class Service:
+    """One log directory, its catalogue and its answers."""
+
+    def __init__(self, settings: Settings, worker: Worker | None = None) -> None:
+        self._worker = worker or Worker(settings)
+        self._answers = Answers(self._worker, settings.cache_directory)
+        self._series = Series(self._answers)
+        self._catalogue = Catalogue(settings, self._worker, self._has_results)
+        self.start_scan = self._catalogue.start_scan
+
+    @property
+    def listing(self) -> Listing:
+        """The log directory as last scanned."""
+        return self._catalogue.listing
+
+    @property
+    def is_scanning(self) -> bool:
+        return self._catalogue.is_scanning
+
+    def catalogue(self, since: str | None = None) -> dict[str, Any]:
+        """What the log directory holds; starts a scan when the last one is not recent."""
+        self.start_scan()
+        snapshot = self.listing.document
+        if since and since == snapshot["version"]:
+            return {"version": since, "state": snapshot["state"], "unchanged": True}
+        return snapshot
+
+    def is_active(self) -> bool:
+        """True while the first scan runs and whenever there is something to show, a problem included."""
+        snapshot = self.listing.document
+        if snapshot["state"] == "ready" and not snapshot["runs"]:
+            self.start_scan(max_age_seconds=5)
+        return snapshot["state"] == "scanning" or any(snapshot[part] for part in ("runs", "problems", "error"))
+
+    def spectra(self, run: str, matrix: str, transform: str = "", first: str | None = None, ask: bool = False) -> bytes:
+        """All spectra of a matrix along a run as far as they are known; the rest is queued. Never waits.
+
+        A matrix of more than `effort.UNASKED_BYTES` is factored only when somebody asks for it.
+        """
+        return self._series.spectra(_steps(self.listing, run, matrix), transform, first, ask)
+
+    def overview(self, roles: tuple[str, ...] = ("embedding",)) -> dict[str, Any]:
+        """Every matrix × run with its numbers at the last checkpoint, most troubled first. Never waits."""
+        listing = self.listing
+        along_runs = (
+            _steps(listing, run["run"], matrix)
+            for run in listing.document["runs"]
+            for matrix, listed in listing.matrices(run["run"]).items()
+            if listed["role"] in roles
+        )
+        return {"version": listing.document["version"], **overview(self._series, along_runs)}
+
+    def points(
+        self,
+        run: str,
+        checkpoint: str,
+        matrix: str,
+        method: str = "pca",
+        n_components: int = 8,
+        axes: str | None = None,
+        transform: str = "",
+        wait_seconds: float = 10.0,
+    ) -> bytes | Pending:
+        """The rows (or columns) of a matrix as points."""
+        found, _ = self.listing.find(run, checkpoint, matrix)
+        axes_at = self.listing.find(run, axes, matrix)[0]["fingerprint"] if axes is not None else None
+        params: dict[str, Any] = {"run": run, "checkpoint": checkpoint, "matrix": matrix, "transform": transform}
+        params |= {"method": method, "n_components": n_components, "axes": axes}
+        return self._answers.wait("points", found, params, wait_seconds, axes_at=axes_at)
+
+    def labels(self, run: str, checkpoint: str, matrix: str, wait_seconds: float = 10.0) -> dict[str, Any] | Pending:
+        """The label columns of a matrix; not cached, for a label file changes without the checkpoint."""
+        self.listing.find(run, checkpoint, matrix)
+        body = self._answers.read("labels", {"run": run, "checkpoint": checkpoint, "matrix": matrix}, wait_seconds)
+        return json.loads(body) if isinstance(body, bytes) else body
+
+    def tensor(self, run: str, checkpoint: str, matrix: str, stop: int, wait_seconds: float = 10.0) -> bytes | Pending:
+        """The first `stop` rows as raw float32, for the standard projector."""
+        self.listing.find(run, checkpoint, matrix)
+        return self._answers.read("tensor", {"run": run, "checkpoint": checkpoint, "matrix": matrix, "stop": stop}, wait_seconds)
+
+    def rows(self, run: str, checkpoint: str, matrix: str, start: int, stop: int, wait_seconds: float = 10.0) -> bytes | Pending:
+        """Rows of a matrix as stored."""
+        self.listing.find(run, checkpoint, matrix)
+        params = {"run": run, "checkpoint": checkpoint, "matrix": matrix, "start": start, "stop": stop}
+        return self._answers.read("rows", params, wait_seconds)
+
+    def status(self) -> dict[str, Any]:
+        return self._worker.status()
+
+    def cancel(self, job: str) -> dict[str, Any]:
+        return {"cancelled": self._worker.cancel(job)}
+
+    def pause(self, on: bool) -> dict[str, Any]:
+        """Compute only what somebody waits for, or go on with all."""
+        self._worker.pause(VIEWED if on else None)
+        return self.status()
+
+    def close(self) -> None:
+        self._worker.close()
+
+    def _has_results(self, run: str, checkpoint: dict[str, Any], matrices: list[dict[str, Any]]) -> bool:
+        return any(self._series.is_known(Step(run, listed["matrix"], checkpoint, listed)) for listed in matrices)
+
+
+def _steps(listing: Listing, run: str, matrix: str) -> list[Step]:
+    return [Step(run, matrix, checkpoint, listed) for checkpoint, listed in listing.series(run, matrix)]

@@ -1,0 +1,122 @@
+"""The spectra of a matrix along a run: what is known of each step, and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tb_embfactor.errors import EmbfactorError
+from tb_embfactor.service.answers import VIEWED, Answers
+from tb_embfactor.service.effort import waiting, waits
+from tb_embfactor.worker.process import Rank
+
+_SPECTRA = ("singular_values", "error_bound", "centered_singular_values", "centered_error_bound")
+
+
+@dataclass(frozen=True)
+class Step:
+    """A matrix at one checkpoint of a run, with what the catalogue lists of both."""
+
+    run: str
+    matrix: str
+    checkpoint: dict[str, Any]
+    listed: dict[str, Any]
+
+    @property
+    def names(self) -> dict[str, str]:
+        return {"run": self.run, "checkpoint": self.checkpoint["checkpoint"], "matrix": self.matrix}
+
+
+class Series:
+    """Spectra, numbers and movements, step by step. Never waits: what is missing is queued with the rank that is given."""
+
+    def __init__(self, answers: Answers) -> None:
+        self._answers = answers
+        self._numbers: dict[str, dict[str, Any]] = {}  # the named numbers of known spectra, by key
+
+    def spectra(self, steps: list[Step], transform: str, first: str | None, ask: bool) -> bytes:
+        """All spectra as far as they are known; the rest is queued.
+
+        first : the checkpoint to begin with. ask : compute also what waits until somebody asks.
+        """
+        import numpy as np
+
+        from tb_embfactor import arrays
+
+        shape = [max(step.listed["shape"][axis] for step in steps) for axis in (0, 1)]
+        tensors = {name: np.full((len(steps), min(shape)), np.nan) for name in _SPECTRA}
+        entries, n_pending, now = [], 0, self._answers.tick()
+        for index, step in enumerate(steps):
+            rank = (VIEWED, -now, 0 if step.checkpoint["checkpoint"] == first else index + 1)
+            is_large = waits(step.listed) and not ask
+            entry = {**{name: step.checkpoint[name] for name in ("checkpoint", "step")}, "state": "pending", "error": None}
+            body = self.spectrum(step, transform, None if is_large else rank)
+            if isinstance(body, bytes):
+                values, numbers = arrays.decode(body)
+                for name in _SPECTRA:
+                    tensors[name][index, : len(values[name])] = values[name]
+                rows_unmoved, is_comparing = (None, False) if transform else self.movement(steps[0], step, rank)
+                n_pending += is_comparing
+                numbers["metrics"]["rows_unmoved"] = rows_unmoved
+                entry |= {
+                    "state": "done",
+                    **numbers,
+                    "verdicts": verdicts_json(numbers["metrics"], step, index == 0 < len(steps) - 1),
+                }
+            elif body is not None:
+                entry |= {"state": "failed", "error": body.message.to_json()}
+            elif is_large and not self.is_queued(step, transform):
+                entry |= waiting(step.listed)
+            else:
+                n_pending += 1
+            entries.append(entry)
+        info = {"run": steps[0].run, "matrix": steps[0].matrix, "transform": transform, "shape": shape}
+        return arrays.encode(tensors, {**info, "n_pending": n_pending, "checkpoints": entries})
+
+    def spectrum(self, step: Step, transform: str, rank: Rank | None) -> bytes | EmbfactorError | None:
+        """The spectrum of one step, or why there is none; None where it is not known yet."""
+        return self._answers.queue("spectrum", step.checkpoint, {**step.names, "transform": transform}, rank)
+
+    def is_queued(self, step: Step, transform: str = "") -> bool:
+        return self._answers.is_queued(self._key(step, transform))
+
+    def is_known(self, step: Step) -> bool:
+        """Whether the spectrum of a step is known, or was in the cache."""
+        return self._answers.known(self._key(step, "")) is not None
+
+    def numbers(self, step: Step, rank: Rank | None) -> dict[str, Any] | EmbfactorError | None:
+        """The named numbers of a spectrum, which are kept for good: the overview asks for all of them every few seconds."""
+        from tb_embfactor.arrays import decode_info
+
+        key = self._key(step, "")
+        if key not in self._numbers:
+            if self._answers.is_queued(key):
+                return None
+            body = self.spectrum(step, "", rank)
+            if not isinstance(body, bytes):
+                return body
+            self._numbers[key] = decode_info(body)["metrics"]
+        return self._numbers[key]
+
+    def movement(self, first: Step, step: Step, rank: Rank | None) -> tuple[int | None, bool]:
+        """How many rows are still what they were at the first step, and whether that is being found out."""
+        from tb_embfactor.arrays import decode_info
+
+        then = first.checkpoint
+        is_other = first.listed["shape"] != step.listed["shape"]
+        if then["checkpoint"] == step.checkpoint["checkpoint"] or then["gone"] or is_other:
+            return None, False
+        params = {**step.names, "first": then["checkpoint"]}
+        body = self._answers.queue("movement", step.checkpoint, params, rank, first_at=then["fingerprint"])
+        return (decode_info(body)["rows_unmoved"] if isinstance(body, bytes) else None), body is None and rank is not None
+
+    def _key(self, step: Step, transform: str) -> str:
+        return self._answers.key("spectrum", step.checkpoint, {**step.names, "transform": transform})
+
+
+def verdicts_json(numbers: dict[str, Any], step: Step, is_first: bool) -> list[dict[str, Any]]:
+    """What the numbers of a step mean, most serious first."""
+    from tb_embfactor.analysis.verdicts import verdicts
+
+    found = verdicts(numbers, step.listed["shape"], numbers["rows_unmoved"], is_first)
+    return [message.to_json() for message in found]
