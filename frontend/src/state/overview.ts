@@ -1,11 +1,12 @@
 /** The first screen: every matrix of every run with what is known of it, as far as the server has got. */
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { OverviewItem, RunEntry, Sentence } from "../data/types";
-import { matricesOf } from "./current";
+import type { OverviewItem, Role, RunEntry, Sentence } from "../data/types";
+import { mainSeries, matricesOf } from "./current";
 import { sharedPrefix, shortName } from "./naming";
 import { type Poll, poll } from "./poll";
 import { sentenceOf } from "./resource";
 import { filterItems, keepUnchanged, orderItems, steadyOrder } from "./rows";
+import { ROLES } from "./spec";
 import type { Store } from "./store";
 
 const PENDING_MS = 1200;
@@ -25,6 +26,8 @@ export class Overview {
   readonly isStale: ReadonlySignal<boolean>;
   readonly feed: Poll;
   /** What all names of a run's matrices begin with, by run. */
+  /** The kinds of matrices shown: those chosen, or those that matter most in this log directory. */
+  readonly roles: ReadonlySignal<readonly Role[]>;
   private readonly prefixes: ReadonlySignal<Map<string, string>>;
   private readonly holds = { pointer: signal(false), focus: signal(false) };
   private readonly wished: ReadonlySignal<readonly OverviewItem[]>;
@@ -45,6 +48,11 @@ export class Overview {
       const { value: catalogue } = store.catalogue;
       const namesOf = (run: RunEntry) => (catalogue ? matricesOf(catalogue, run).map(({ matrix }) => matrix) : []);
       return new Map(catalogue?.runs.map((run) => [run.run, sharedPrefix(namesOf(run))]));
+    });
+    this.roles = computed(() => {
+      const chosen = store.spec.value.roles;
+      const main = store.catalogue.value ? mainSeries(store.catalogue.value).map(({ matrix }) => matrix.role) : [];
+      return chosen.length > 0 ? chosen : ROLES.filter((role) => main.includes(role));
     });
     this.isHeld = computed(() => this.holds.pointer.value || this.holds.focus.value);
     let lastChoice = "";
@@ -77,7 +85,7 @@ export class Overview {
   }
 
   private wanted(): string {
-    return `${this.store.catalogue.value?.version} ${this.store.spec.value.roles}`;
+    return `${this.store.catalogue.value?.version} ${this.roles.value}`;
   }
 
   private async ask(): Promise<number> {
@@ -85,7 +93,7 @@ export class Overview {
     const isKnown = wanted === this.answered && this.nPending.peek() === 0;
     if (this.store.screen.peek() !== "overview" || isKnown) return IDLE_MS;
     try {
-      const reply = await this.store.api.overview(this.store.spec.peek().roles);
+      const reply = await this.store.api.overview(this.roles.peek());
       this.error.value = null;
       this.items.value = keepUnchanged(reply.items, this.items.peek() ?? []);
       this.nPending.value = reply.n_pending;

@@ -31,7 +31,7 @@ export const MAX_TEXT = 1024;
 
 export interface Spec {
   screen: Screen;
-  /** Of the overview: a part of a name, the only run shown ("" for all), the roles shown, and the order of the rows. */
+  /** Of the overview: a part of a name, the only run shown ("" for all), the roles shown (none: the main ones), the order of the rows. */
   find: string;
   onlyRun: string;
   roles: readonly Role[];
@@ -61,7 +61,7 @@ export const DEFAULT_SPEC: Readonly<Spec> = {
   screen: "",
   find: "",
   onlyRun: "",
-  roles: ["embedding"],
+  roles: [],
   sort: "trouble",
   descending: false,
   run: "",

@@ -7,11 +7,12 @@ import { Icon } from "./icons";
 import { ProgressBar } from "./panel";
 
 function Work() {
-  const { activity } = useShared();
+  const { store, activity } = useShared();
   const nPending = activity.nPending.value;
   const status = activity.status.value;
   const error = activity.error.value;
   if (error) return <span class="work failed">{sayServer(error)}</span>;
+  if (store.catalogue.value?.state === "scanning") return <span class="work">{t("state.starting")}</span>;
   if (nPending === 0) return <span class="work">{t("work.done")}</span>;
   const paused = status?.paused ?? false;
   const current = status?.current;

@@ -167,6 +167,28 @@ tabTest("sorts by a column, and the other way round", {}, async ({ page, tab }) 
   assert.equal(await column.getAttribute("aria-sort"), "descending");
 });
 
+tabTest("gives runs the colours that TensorBoard gives them", {}, async ({ page, tab }) => {
+  await waitForVerdicts(tab);
+  const ours = await tab.$$eval(".overview-table .run-name", (all) =>
+    Object.fromEntries(all.map((name) => [name.textContent, name.querySelector("i").style.background])),
+  );
+  await page.getByRole("tab", { name: /time series/i }).click();
+  const theirs = await page.waitForFunction(
+    (runs) => {
+      const rows = [...document.querySelectorAll("tb-data-table-content-row")];
+      const colours = rows.map((row) => [
+        runs.find((run) => row.textContent.trim() === run),
+        row.querySelector('[style*="background"]')?.style.background,
+      ]);
+      const found = Object.fromEntries(colours.filter(([run, colour]) => run && colour));
+      return runs.every((run) => run in found) && found;
+    },
+    Object.keys(ours),
+    { timeout: 30_000 },
+  );
+  assert.deepEqual(ours, await theirs.jsonValue());
+});
+
 tabTest(
   "says where a link led that names a run which is not there",
   { spec: { run: "gone" } },

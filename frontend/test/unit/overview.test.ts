@@ -1,6 +1,6 @@
 import { computed, type Signal, signal } from "@preact/signals";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import type { OverviewReply } from "../../src/data/types";
+import type { Catalogue, MatrixEntry, OverviewReply, Role } from "../../src/data/types";
 import { Overview } from "../../src/state/overview";
 import { DEFAULT_SPEC, type Spec } from "../../src/state/spec";
 import type { Store } from "../../src/state/store";
@@ -26,13 +26,20 @@ const reply = (matrices: string[], n_pending: number): OverviewReply => ({
   })),
 });
 
+const kernel = { matrix: "k", shape: [9, 9], role: "kernel" } as MatrixEntry;
+const CATALOGUE = {
+  version: "1",
+  runs: [{ run: "r", checkpoints: [{ signature: 0 }] }],
+  signatures: [[kernel]],
+} as unknown as Catalogue;
+
 let replies: OverviewReply[] = [];
-const ask = vi.fn(async () => replies.shift() ?? reply([], 0));
+const ask = vi.fn(async (_roles: readonly Role[]) => replies.shift() ?? reply([], 0));
 
 function setUp() {
   const spec: Signal<Spec> = signal(DEFAULT_SPEC);
   const screen = signal<"overview" | "view" | null>(null);
-  const catalogue = signal({ version: "1", runs: [] });
+  const catalogue = signal(CATALOGUE);
   const store = { spec, screen, catalogue: computed(() => catalogue.value), api: { overview: ask } };
   const overview = new Overview(store as unknown as Store);
   screen.value = "overview";
@@ -63,7 +70,7 @@ it("asks when the log directory has changed, but not behind an open view", async
   const { catalogue, screen, shown } = setUp();
   await later(0);
   screen.value = "view";
-  catalogue.value = { version: "2", runs: [] };
+  catalogue.value = { ...CATALOGUE, version: "2" };
   await later(10_000);
   expect(shown()).toBe("a");
   screen.value = "overview";
@@ -105,4 +112,18 @@ it("obeys a new order at once", async () => {
   expect(shown()).toBe("cba");
   spec.value = { ...spec.value, find: "B" };
   expect(shown()).toBe("b");
+});
+
+it("asks for embeddings, or for what there is instead, unless somebody chooses", async () => {
+  const { spec, catalogue } = setUp();
+  await later(0);
+  catalogue.value = {
+    ...CATALOGUE,
+    version: "2",
+    signatures: [[kernel, { ...kernel, matrix: "e", role: "embedding" }]],
+  };
+  await later(0);
+  spec.value = { ...spec.value, roles: ["embedding", "kernel"] };
+  await later(0);
+  expect(ask.mock.calls).toEqual([[["kernel"]], [["embedding"]], [["embedding", "kernel"]]]);
 });

@@ -52,8 +52,8 @@ function RunChoice() {
 }
 
 function RoleChoice() {
-  const { store } = useShared();
-  const { roles } = store.spec.value;
+  const { store, overview } = useShared();
+  const roles = overview.roles.value;
   const signatures = store.catalogue.value?.signatures ?? [];
   const present = ROLES.filter((role) => signatures.some((entries) => entries.some((entry) => entry.role === role)));
   if (present.length < 2) return null;
@@ -71,7 +71,7 @@ function RoleChoice() {
             onChange={(event) => {
               toggle(role, event.currentTarget.checked);
               // The last one stays chosen.
-              event.currentTarget.checked = store.spec.peek().roles.includes(role);
+              event.currentTarget.checked = overview.roles.peek().includes(role);
             }}
           />
           {t(`bar.roles.${role}`)}

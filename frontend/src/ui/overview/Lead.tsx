@@ -84,7 +84,8 @@ export function Lead() {
   const nDone = items?.filter((item) => item.state !== "pending").length ?? 0;
   const total = items?.length ?? 0;
   const item = shown.value;
-  const isDone = items !== null && nDone === total;
+  const isDone = nDone === total;
+  if (items === null) return <section class="lead lead-quiet" aria-busy="true" />;
   const text = isDone
     ? tn("lead.fine", total, formatCount(total))
     : t("lead.computing", { done: formatCount(nDone), total: formatCount(total) });
