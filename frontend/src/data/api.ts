@@ -32,6 +32,7 @@ export interface MatrixName {
 
 export interface PointsQuery extends MatrixName {
   method: string;
+  transform: string;
   nComponents: number;
   axes?: { checkpoint: string; fingerprint: string };
 }
@@ -151,7 +152,7 @@ export class Api {
   }
 
   spectra(
-    query: { run: string; matrix: string; first?: string; ask?: 1 },
+    query: { run: string; matrix: string; transform: string; first?: string; ask?: 1 },
     asking?: Asking,
   ): Promise<ArrayReply<SpectraInfo>> {
     return this.getArrays("spectra", query, asking);

@@ -49,11 +49,13 @@ export class Model {
   private readonly shown: ReadonlySignal<Spec["components"]>;
   private readonly dims: ReadonlySignal<2 | 3>;
   private readonly axes: ReadonlySignal<string>;
+  private readonly transform: ReadonlySignal<string>;
 
   constructor(store: Store, theme: ReadonlySignal<Theme>) {
     this.shown = computed(() => store.spec.value.components);
     this.dims = computed(() => store.spec.value.dims);
     this.axes = computed(() => store.spec.value.axes);
+    this.transform = computed(() => store.spec.value.transform);
     const centered = computed(() => store.spec.value.centered);
     const spectraReply = computed(() => store.spectra.state.value.value);
     const pointsReply = computed(() => store.points.state.value.value);
@@ -85,8 +87,9 @@ export class Model {
     return this.pointsAre.value === "rows" ? this.folded.value : null;
   }
 
-  /** Share of the variance on the first three components of a checkpoint, from its exact spectrum. */
+  /** Share of the variance on the first three components of a checkpoint as stored, from its exact spectrum, where that is shown. */
   exactShare(checkpoint: string): number | null {
+    if (this.transform.value !== "") return null;
     const line = this.centeredSpectra.value?.lines.find((entry) => entry.checkpoint === checkpoint);
     return line?.cumulative[Math.min(2, line.cumulative.length - 1)] ?? null;
   }
@@ -104,9 +107,18 @@ export class Model {
     const components = this.shown.value;
     const { shape } = reply.arrays.points;
     const { run, matrix, method } = reply.info;
+    const transform = this.transform.value;
     return {
       reply,
-      seriesKey: JSON.stringify([run, matrix, method, dims, method === "pca" ? this.axes.value : "", components]),
+      seriesKey: JSON.stringify([
+        run,
+        matrix,
+        method,
+        transform,
+        dims,
+        method === "pca" ? this.axes.value : "",
+        components,
+      ]),
       key: `${replyKey} ${dims} ${components}`,
       positions: pickComponents(floats(reply, "points"), shape, components, dims),
       dims,

@@ -20,6 +20,10 @@ export const SCALES = ["linear", "log"] as const;
 export const PROJECTOR_VALUES = ["scores", "matrix"] as const;
 export type ProjectorValues = (typeof PROJECTOR_VALUES)[number];
 
+/** What is done to the rows before they are factored; "" leaves the matrix as stored. */
+export const TRANSFORMS = ["", "unit_rows", "bias", "bias,relu", "relu"] as const;
+export type TransformName = (typeof TRANSFORMS)[number];
+
 /** `axes`: every step on its own axes. */
 export const OWN_AXES = "@own";
 /** `colour`: the first column of numbers or categories that is not the name itself. */
@@ -41,6 +45,7 @@ export interface Spec {
   matrix: string;
   /** Checkpoint id; "" follows the latest one. */
   checkpoint: string;
+  transform: TransformName;
   view: View;
   method: Method;
   dims: 2 | 3;
@@ -67,6 +72,7 @@ export const DEFAULT_SPEC: Readonly<Spec> = {
   run: "",
   matrix: "",
   checkpoint: "",
+  transform: "",
   view: "auto",
   method: "pca",
   dims: 2,

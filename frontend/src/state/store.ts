@@ -22,7 +22,7 @@ const COMPONENTS = { few: 4, many: 8, aboveRows: 200_000 };
 const LARGE = { bytes: 1e9, bytesEach: 4 };
 
 /** What belongs to one matrix of one run and not to the next one. */
-const UNPLACED: Partial<Spec> = { screen: "", checkpoint: "", axes: "" };
+const UNPLACED: Partial<Spec> = { screen: "", checkpoint: "", axes: "", transform: "" };
 
 export interface SpecLink {
   read: () => Spec;
@@ -177,12 +177,14 @@ export class Store {
     const name = this.name.value;
     if (!name) return null;
     const { run, matrix } = name;
-    const series = JSON.stringify([run, matrix]);
-    const asks = this.asked.value === series;
+    const { transform } = this.spec.value;
+    const series = JSON.stringify([run, matrix, transform]);
+    const asks = this.asked.value === JSON.stringify([run, matrix]);
     return {
       key: `${series} ${this.catalogue.value?.version} ${this.spectraTurn.value} ${asks}`,
       keeps: (earlier) => earlier.startsWith(`${series} `),
-      load: (asking) => this.api.spectra({ run, matrix, first: name.checkpoint, ask: asks ? 1 : undefined }, asking),
+      load: (asking) =>
+        this.api.spectra({ run, matrix, transform, first: name.checkpoint, ask: asks ? 1 : undefined }, asking),
     };
   }
 
@@ -206,7 +208,7 @@ export class Store {
   /** What `points` is asked for at one checkpoint of the current series. */
   wantedPoints(now: Current | null, at?: Current["checkpoint"]): Wanted<PointsReply> | null {
     if (!now) return null;
-    const { method, axes, components } = this.spec.value;
+    const { method, axes, components, transform } = this.spec.value;
     const checkpoint = at ?? now.checkpoint;
     const onAxesOf = method === "pca" && axes !== OWN_AXES && axes !== checkpoint.checkpoint ? axes : "";
     const axesCheckpoint = now.steps.find((step) => step.checkpoint === onAxesOf);
@@ -217,10 +219,11 @@ export class Store {
       matrix: now.matrix.matrix,
       fingerprint: checkpoint.fingerprint,
       method,
+      transform,
       nComponents: Math.min(Math.max(enough, ...components.map((component) => component + 1)), MAX_COMPONENTS),
       axes: axesCheckpoint && { checkpoint: axesCheckpoint.checkpoint, fingerprint: axesCheckpoint.fingerprint },
     };
-    const series = JSON.stringify([query.run, query.matrix, method]);
+    const series = JSON.stringify([query.run, query.matrix, method, transform]);
     return {
       key: `${series} ${JSON.stringify([checkpoint.checkpoint, query.fingerprint, query.nComponents, query.axes])}`,
       keeps: (earlier) => earlier.startsWith(`${series} `),

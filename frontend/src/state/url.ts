@@ -15,6 +15,7 @@ import {
   SCREENS,
   SORTS,
   type Spec,
+  TRANSFORMS,
   VIEWS,
 } from "./spec";
 
@@ -62,6 +63,7 @@ const FIELDS: { [Key in keyof Spec]: Field<Spec[Key]> } = {
   run: text("run"),
   matrix: text("matrix"),
   checkpoint: text("checkpoint"),
+  transform: choice("transform", TRANSFORMS),
   view: choice("view", VIEWS),
   method: choice("method", METHODS),
   dims: {

@@ -147,7 +147,7 @@ function Gate({ frame }: { frame: FrameModel }) {
 
 /** What is shown, and what the projector's own figure describes beside the exact share. */
 function Figures({ frame }: { frame: FrameModel }) {
-  const { model } = useShared();
+  const { store, model } = useShared();
   const shown = frame.shown.value;
   if (!shown) return null;
   const said = /([\d.]+)\s*%/.exec(frame.variance.value)?.[1];
@@ -157,6 +157,7 @@ function Figures({ frame }: { frame: FrameModel }) {
   return (
     <p class="figures">
       <b>{t("text.sentence", { text: sayShown(shown.about) })}</b>
+      {store.spec.value.transform !== "" && <b>{t("text.sentence", { text: t("transform.projector") })}</b>}
       {figure && (
         <span>
           {t("text.sentence", { text: [t("projector.says", { figure }), ...facts.map(sayFact)].join(t("text.comma")) })}

@@ -4,7 +4,7 @@ import type { MatrixEntry, Role } from "../data/types";
 import { t } from "../i18n";
 import { matricesOf } from "../state/current";
 import { sharedPrefix } from "../state/naming";
-import type { View } from "../state/spec";
+import { TRANSFORMS, type TransformName, type View } from "../state/spec";
 import { useShared } from "./context";
 import { Segmented, Select } from "./controls";
 import { formatShape } from "./format";
@@ -31,6 +31,28 @@ function MatrixOptions({ entries }: { entries: readonly MatrixEntry[] }) {
           </optgroup>
         ))}
     </>
+  );
+}
+
+/** What is done to the rows of the matrix before they are factored. */
+function TransformSelect({ hasBias }: { hasBias: boolean }) {
+  const { store } = useShared();
+  const { transform } = store.spec.value;
+  const possible = TRANSFORMS.filter((name) => hasBias || !name.startsWith("bias") || name === transform);
+  return (
+    <Select
+      label={t("transform.label")}
+      value={transform}
+      class="transform"
+      hint={t(`transform.hint.${transform || "none"}`)}
+      onChange={(value) => store.update({ transform: value as TransformName }, "push")}
+    >
+      {possible.map((name) => (
+        <option key={name} value={name}>
+          {t(`transform.${name || "none"}`)}
+        </option>
+      ))}
+    </Select>
   );
 }
 
@@ -63,6 +85,7 @@ export function TopBar({ layout }: { layout: ReadonlySignal<Layout> }) {
       >
         <MatrixOptions entries={matricesOf(catalogue, now.run)} />
       </Select>
+      <TransformSelect hasBias={now.matrix.has_bias} />
       <StepSlider />
       {layout.value !== "wide" && (
         <Segmented<Exclude<View, "auto">>

@@ -113,6 +113,36 @@ tabTest("shows every method in two and three dimensions", { spec: FACTORS }, asy
   }
 });
 
+tabTest(
+  "shows rows of length 1, and the activated rows of a layer with a bias",
+  { spec: FACTORS },
+  async ({ page, tab }) => {
+    const transforms = tab.getByRole("combobox", { name: "Rows" });
+    const asked = () =>
+      tab.evaluate(async () => {
+        const entries = performance.getEntriesByType("resource").filter(({ name }) => name.includes("/points?"));
+        return new URL(entries.at(-1).name).searchParams.get("transform");
+      });
+    await transforms.selectOption("unit_rows");
+    await waitForSpec(page, "transform", "unit_rows");
+    await waitForPoints(tab, { method: "pca" });
+    assert.equal(await asked(), "unit_rows");
+    assert.deepEqual(await transforms.locator("option").allTextContents(), [
+      "As stored",
+      "Rows of length 1",
+      "ReLU(W)",
+    ]);
+    await tab.getByRole("combobox", { name: "Matrix" }).selectOption("model/hidden/kernel");
+    await waitForSpec(page, "matrix", "model/hidden/kernel");
+    assert.equal(specOf(page).transform, undefined);
+    await transforms.selectOption("bias,relu");
+    await waitForPoints(tab, { method: "pca" });
+    await tab.locator(".card", { hasText: "Mean cosine" }).waitFor();
+    // Rows without a negative value have no negative cosine.
+    assert.ok(Number(await tab.locator(".card", { hasText: "Mean cosine" }).locator(".card-value").textContent()) > 0);
+  },
+);
+
 tabTest("finds a token and selects it", { spec: FACTORS }, async ({ page, tab }) => {
   const box = tab.getByRole("combobox", { name: "Search tokens" });
   await box.fill("=good");

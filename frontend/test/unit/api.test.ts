@@ -63,7 +63,7 @@ describe("the API client", () => {
   it("puts both fingerprints into the address of points on the axes of another step", async () => {
     replies = [];
     const axes = { checkpoint: "r/c-9", fingerprint: "f9" };
-    await new Api(BASE).points({ ...MATRIX, method: "pca", nComponents: 8, axes }).catch(() => null);
+    await new Api(BASE).points({ ...MATRIX, method: "pca", transform: "", nComponents: 8, axes }).catch(() => null);
     expect(Object.fromEntries(asked[0].searchParams)).toMatchObject({
       n_components: "8",
       v: "f1",
@@ -74,7 +74,7 @@ describe("the API client", () => {
 
   it("refuses a body that is not in the array layout", async () => {
     replies = [() => new Response("short")];
-    const error = await new Api(BASE).spectra({ run: "r", matrix: "m" }).catch((reason) => reason);
+    const error = await new Api(BASE).spectra({ run: "r", matrix: "m", transform: "" }).catch((reason) => reason);
     expect(error.sentence.code).toBe("client_reply");
   });
 });

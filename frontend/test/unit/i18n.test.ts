@@ -18,6 +18,7 @@ const COMPOSED = [
   "view.",
   "projector.figure.",
   "overview.column.",
+  "transform.",
   "verdict.name.",
   "verdict.evidence.",
   ...["pca", "u", "v"].map((m) => `points.${m}`),
