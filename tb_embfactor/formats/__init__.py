@@ -11,10 +11,10 @@ from __future__ import annotations
 import functools
 import importlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Union
 
 from tb_embfactor.errors import NotFoundError, UsageError
 from tb_embfactor.messages import Message
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     import numpy as np
 
 Role = Literal["embedding", "kernel", "other"]
+OwnColumn = Union["np.ndarray", list[str]]  # numbers, or text
+SQUARED_GRADIENTS = "squared gradients"
+"""The column that tells how much each row was updated: the mean over the row of what Adagrad has accumulated, float64."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class MatrixInfo:
     bias : name of the vector added to each of its *outputs* in the same checkpoint, to be read by `Reader.read_vector`.
     layer : name of the layer as its author wrote it, where the checkpoint knows it.
     stored_name : what the file itself calls the tensor, where that is another name; a projector's configuration uses it.
+    labels : names of the columns of labels that lie in the checkpoint itself (tokens, keys), to be read by `Reader.read_labels`.
     checksum : the format's own checksum of the stored bytes, where there is one; equal numbers have an equal checksum.
     """
 
@@ -47,6 +51,7 @@ class MatrixInfo:
     layer: str | None = None
     checksum: str | None = None
     stored_name: str | None = None
+    labels: tuple[str, ...] = ()
 
 
 class Reader(Protocol):
@@ -69,6 +74,10 @@ class Reader(Protocol):
 
     def read_vector(self, name: str) -> np.ndarray:
         """A whole vector (a bias), 1-D, in the stored dtype."""
+        ...
+
+    def read_labels(self, name: str) -> Mapping[str, OwnColumn]:
+        """The columns that `MatrixInfo.labels` names, each with an entry for every row of the matrix."""
         ...
 
     def fingerprint(self) -> str:

@@ -7,6 +7,7 @@ made of its name and extent. This module knows tensors; what they mean is told b
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import struct
@@ -154,14 +155,21 @@ class Bundle:
             return None
         return int(value) if 0 <= value < 1 << 53 else None
 
-    def read_string(self, name: str, limit: int) -> bytes | None:
-        """A scalar string of at most `limit` bytes; None where there is no such tensor.
+    def has_rows(self, name: str, n_rows: int) -> bool:
+        """Whether there is a tensor of that many rows, and it can be read."""
+        try:
+            return self.tensor(name).shape[0] == n_rows and len(self.shapes[name]) > 0
+        except (KeyError, UnsupportedError):
+            return False
 
-        Stored as its length (a varint), the checksum of the length, and the bytes; the checksum in the entry is of the
-        length as uint32 and the other two.
+    def read_strings(self, name: str, limit: int) -> list[bytes] | None:
+        """A tensor of strings of at most `limit` bytes together; None where there is none of that name and type.
+
+        Stored as the lengths (varints), the checksum of the lengths, and the bytes one after another; the checksum in the entry
+        is of the lengths as uint32 and the other two.
         """
         entry = self._entries.get(name.encode())
-        if entry is None or entry.dtype != _STRING:
+        if entry is None or entry.dtype != _STRING or entry.slices:
             return None
         if entry.size > limit:
             size = f"{entry.size} bytes"
@@ -170,15 +178,15 @@ class Bundle:
         if shard is None:
             raise IncompleteError("file_missing", path=self._shard_name(entry.shard_id))
         data = shard.read_at(entry.offset, entry.size)
-        n_length = next((i + 1 for i, byte in enumerate(data[:10]) if byte < 0x80), 0)
-        length = sum((byte & 0x7F) << 7 * i for i, byte in enumerate(data[:n_length]))
-        if len(data) != n_length + 4 + length:
+        lengths, position = _varints(data, math.prod(self.shapes[name]))
+        position += 4
+        if len(data) != position + sum(lengths):
             raise DamagedError("file_damaged", path=shard.name, what=f"the size of {name} does not fit")
-        order = ">" if self._is_big_endian else "<"
-        crc = google_crc32c.extend(google_crc32c.value(struct.pack(order + "I", length)), data[n_length:])
-        if mask_crc(crc) != entry.crc32c:
+        crc = google_crc32c.value(struct.pack(f"{'>' if self._is_big_endian else '<'}{len(lengths)}I", *lengths))
+        if mask_crc(google_crc32c.extend(crc, data[position - 4 :])) != entry.crc32c:
             raise DamagedError("file_damaged", path=shard.name, what=f"the checksum of {name} does not fit")
-        return data[n_length + 4 :]
+        ends = list(itertools.accumulate(lengths, initial=position))
+        return [data[start:end] for start, end in itertools.pairwise(ends)]
 
     def fingerprint(self) -> str:
         states = [stat_fingerprint(os.stat(self._folder.path / f"{self._name}.index"))]
@@ -209,6 +217,19 @@ def _type_name(number: int) -> str:
     from tensorboard.compat.proto.types_pb2 import DataType
 
     return DataType.Name(number).removeprefix("DT_").lower() if number in DataType.values() else f"number {number}"
+
+
+def _varints(data: bytes, n_values: int) -> tuple[list[int], int]:
+    """The first `n_values` unsigned integers, seven bits a byte, lowest first; and where they end."""
+    values, position = [], 0
+    for _ in range(min(n_values, len(data))):
+        value = shift = 0
+        while (byte := data[position]) >= 0x80 and shift < 28:
+            value |= (byte & 0x7F) << shift
+            shift, position = shift + 7, position + 1
+        values.append(value | byte << shift)
+        position += 1
+    return values, position
 
 
 def _show(key: bytes) -> str:

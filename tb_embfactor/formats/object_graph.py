@@ -27,6 +27,7 @@ _ITERATIONS = ("_iterations", "iterations", "iter")
 _RATES = {"_learning_rate", "learning_rate", "_hyper", "decay", "_variables"}
 _OWN_VARIABLES = "_variables"
 _MODEL_VARIABLES = "_trainable_variables"  # of an optimizer: the list of variables it trains, not its own
+_ACCUMULATOR, _ACCUMULATORS = "accumulator", "_accumulators"  # of Adagrad, as a slot and as a list of an optimizer
 
 # Edges that frameworks make for themselves; a path without them is preferred, and below them the full name says more.
 _LISTS = {
@@ -44,6 +45,7 @@ class Variable:
 
     key : where the checkpoint has it. name : for people. full_name : what TensorFlow called it, "" if nothing.
     bias : key of the vector beside it in its layer. shelf : number of the list it was found in, if only a list has it.
+    accumulator : key of what Adagrad has accumulated for it. row_keys : key of the tensor that names its rows (of a hash table).
     """
 
     key: str
@@ -53,6 +55,8 @@ class Variable:
     layer: str | None
     bias: str | None
     shelf: int | None
+    accumulator: str | None = None
+    row_keys: str | None = None
 
 
 class ObjectGraph:
@@ -94,13 +98,18 @@ class ObjectGraph:
         self._full_names: dict[int, str] = {}
         self._slots: set[int] = set()
         self._slot_keepers: set[int] = set()
+        self._accumulators: dict[int, int] = {}  # variable -> what Adagrad has accumulated for it
         for number, node in enumerate(graph.nodes):
             for attribute in node.attributes:
                 if attribute.name == _VALUE:
                     self._keys[number], self._full_names[number] = attribute.checkpoint_key, attribute.full_name
             if node.slot_variables:
                 self._slot_keepers.add(number)
-                self._slots.update(slot.slot_variable_node_id for slot in node.slot_variables)
+                slots = {slot.slot_variable_node_id: slot for slot in node.slot_variables}
+                self._slots.update(slots)
+                self._accumulators |= {
+                    slot.original_variable_node_id: child for child, slot in slots.items() if slot.slot_name == _ACCUMULATOR
+                }
         ids = {child for children in self._children for _, child in children} | self._slots
         if not graph.nodes or any(not 0 <= number < len(graph.nodes) for number in ids):
             raise DamagedError("file_damaged", path=path, what="its object graph refers to objects that it does not have")
@@ -151,6 +160,7 @@ class ObjectGraph:
         for parent, edge, child in edges:
             if child in self._keys:
                 parents[child].append((parent, edge))
+        accumulators = self._accumulators | self._listed_accumulators()
         on_shelf = {(self._shelf(node), self._full_names[node]): self._keys[node] for node in nodes}
         variables = []
         for node in nodes:
@@ -162,8 +172,25 @@ class ObjectGraph:
                 role = "other" if shelf is None else guess_role(full_name)
                 bias = on_shelf.get((shelf, name_beside(full_name, "bias"))) if role == "kernel" else None
                 layer_name = layer_of(full_name) if role != "other" else None
-            variables.append(Variable(self._keys[node], self._name(node), full_name, role, layer_name, bias, shelf))
+            accumulator = self._keys.get(accumulators.get(node, -1))
+            name = self._name(node)
+            variables.append(Variable(self._keys[node], name, full_name, role, layer_name, bias, shelf, accumulator))
         return variables
+
+    def _listed_accumulators(self) -> dict[int, int]:
+        """Of the optimizers that list what they accumulate: in the order of the variables, or under names that end in theirs."""
+        found: dict[int, int] = {}
+        for optimizer in self._optimizers:
+            lists = dict(self._children[optimizer])
+            slots = self._children[lists[_ACCUMULATORS]] if _ACCUMULATORS in lists else []
+            if _MODEL_VARIABLES in lists:
+                trained = dict(self._children[lists[_MODEL_VARIABLES]])
+            else:
+                named = {name: node for node, name in self._full_names.items()}
+                marked = ((edge, self._full_names.get(slot, "").partition(f"/{_ACCUMULATOR}/")[2]) for edge, slot in slots)
+                trained = {edge: named[name] for edge, name in marked if name in named}
+            found |= {trained[edge]: slot for edge, slot in slots if edge in trained}
+        return found
 
     def _shelf(self, node: int) -> int | None:
         return self._reached[node][0] if node in self._late else None

@@ -9,7 +9,7 @@ another from row 0 extend it, and the last block fails if it does not fit. Block
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import groupby
 from typing import Protocol
@@ -18,10 +18,12 @@ import google_crc32c
 import numpy as np
 
 from tb_embfactor.errors import DamagedError, EmbfactorError, NotFoundError, ReadError, UsageError
+from tb_embfactor.formats import OwnColumn
 from tb_embfactor.sources import Source
 
 _CRC_MASK = 0xA282EAD8
 _N_NAMES_SHOWN = 20
+_BLOCK_NUMBERS = 1 << 20
 
 
 @contextmanager
@@ -155,11 +157,27 @@ class StoredTensor:
         return decode(data, self.dtype, self.swapped).reshape(stop - start, piece.n_columns)
 
 
+def mean_rows(accumulator: Tensor) -> np.ndarray:
+    """The mean of each row, float64. One pass, in blocks."""
+    n_rows, n_columns = accumulator.shape
+    step = max(1, _BLOCK_NUMBERS // max(1, n_columns))
+    means = np.empty(n_rows)
+    for start in range(0, n_rows, step):
+        means[start : start + step] = accumulator.read_rows(start, min(start + step, n_rows)).astype(np.float64).mean(axis=1)
+    return means
+
+
 class StoredTensors:
     """The reading half of a `Reader`, for checkpoints whose tensors lie as plain bytes."""
 
-    def __init__(self, path: str, matrices: Mapping[str, Tensor], vectors: Mapping[str, Tensor]) -> None:
-        self.path, self._matrices, self._vectors = path, matrices, vectors
+    def __init__(
+        self,
+        path: str,
+        matrices: Mapping[str, Tensor],
+        vectors: Mapping[str, Tensor],
+        labels: Mapping[str, Callable[[], Mapping[str, OwnColumn]]] | None = None,
+    ) -> None:
+        self.path, self._matrices, self._vectors, self._labels = path, matrices, vectors, labels or {}
 
     def read_rows(self, name: str, start: int, stop: int) -> np.ndarray:
         with only_our_errors(self.path):
@@ -169,6 +187,11 @@ class StoredTensors:
         with only_our_errors(self.path):
             vector = self._find(self._vectors, name)
             return vector.read_rows(0, vector.shape[0]).reshape(-1)
+
+    def read_labels(self, name: str) -> Mapping[str, OwnColumn]:
+        with only_our_errors(self.path):
+            self._find(self._matrices, name)
+            return self._labels[name]() if name in self._labels else {}
 
     def _find(self, tensors: Mapping[str, Tensor], name: str) -> Tensor:
         if name in tensors:

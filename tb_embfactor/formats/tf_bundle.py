@@ -12,16 +12,28 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from tb_embfactor.errors import ReadError, UnsupportedError
-from tb_embfactor.formats import Folder, MatrixInfo
+from tb_embfactor.formats import SQUARED_GRADIENTS, Folder, MatrixInfo, OwnColumn, Role
 from tb_embfactor.formats.bundle import Bundle
+from tb_embfactor.formats.graph_roles import read_roles
 from tb_embfactor.formats.object_graph import MAX_GRAPH_BYTES, ObjectGraph, Variable, plain_key
 from tb_embfactor.formats.steps import choose_step, step_in_name
-from tb_embfactor.formats.stored import StoredTensor, StoredTensors, only_our_errors
-from tb_embfactor.formats.variable_names import find_slots, guess_role, layer_of, name_beside
+from tb_embfactor.formats.stored import StoredTensor, StoredTensors, mean_rows, only_our_errors
+from tb_embfactor.formats.variable_names import (
+    accumulator_of,
+    find_hash_tables,
+    find_slots,
+    guess_role,
+    layer_of,
+    name_beside,
+)
 from tb_embfactor.messages import Message
 
 GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
+_TABLE_KEY = re.compile(r"(/\.ATTRIBUTES/[^/]*)?-values$")
+_VARIABLES = "variables"  # the directory of a SavedModel that holds its checkpoint, and the name of that
+_FIRST_TIMESTAMP = 1_000_000_000  # exporters number their SavedModels by the second
 MAX_STATE_BYTES = 1 << 20
+MAX_KEYS_BYTES = 256 << 20
 
 
 def open_reader(folder: Folder, name: str) -> BundleReader:
@@ -39,13 +51,14 @@ class BundleReader(StoredTensors):
 
     def __init__(self, folder: Folder, name: str, bundle: Bundle) -> None:
         self._bundle = bundle
-        serialized = bundle.read_string(GRAPH_KEY, MAX_GRAPH_BYTES)
-        graph = ObjectGraph(serialized, bundle.path) if serialized is not None else None
+        serialized = bundle.read_strings(GRAPH_KEY, MAX_GRAPH_BYTES)
+        graph = ObjectGraph(serialized[0], bundle.path) if serialized else None
         variables = graph.variables if graph else []
         known = {variable.key for variable in variables} | (graph.owned if graph else set())
-        variables = [*variables, *_judge_by_name({key: shape for key, shape in bundle.shapes.items() if key not in known})]
+        others = {key: shape for key, shape in bundle.shapes.items() if key not in known}
+        variables = [*variables, *_judge_by_name(others, _roles_in_graph(folder, name) if graph is None else {})]
         self._collect(variables)
-        self.step = _find_step(bundle, graph, name or folder.path.name)
+        self.step = _find_step(bundle, graph, _step_in_path(folder, name))
         self.wall_time = _wall_time(folder, name)
 
     def _collect(self, variables: list[Variable]) -> None:
@@ -60,6 +73,7 @@ class BundleReader(StoredTensors):
         n_same = Counter(variable.full_name for variable, _ in found)
         infos: list[MatrixInfo] = []
         vectors: dict[str, StoredTensor] = {}
+        labels: dict[str, _RowLabels] = {}
         for variable, tensor in found:
             bias = bias_names.get(biases.get(variable.key, ""))
             if bias is not None and bias not in vectors:
@@ -71,8 +85,11 @@ class BundleReader(StoredTensors):
             layer = None if variable.shelf is not None and n_same[variable.full_name] > 1 else variable.layer
             checksum = self._bundle.checksum(variable.key)
             name, dtype = name_of[variable.key], tensor.dtype.name
-            infos.append(MatrixInfo(name, tensor.shape, dtype, variable.role, bias, layer, checksum, stored_name=variable.key))
-        super().__init__(self._bundle.path, {name_of[variable.key]: tensor for variable, tensor in found}, vectors)
+            labels[name] = _RowLabels(self._bundle, variable, tensor.shape[0])
+            infos.append(
+                MatrixInfo(name, tensor.shape, dtype, variable.role, bias, layer, checksum, variable.key, labels[name].columns)
+            )
+        super().__init__(self._bundle.path, {name_of[variable.key]: tensor for variable, tensor in found}, vectors, labels)
         self.matrices, self.skipped = tuple(infos), tuple(skipped)
 
     def _readable_matrices(self, variables: list[Variable]) -> tuple[list[tuple[Variable, StoredTensor]], list[Message]]:
@@ -101,6 +118,29 @@ class BundleReader(StoredTensors):
         self._bundle.close()
 
 
+class _RowLabels:
+    """What the checkpoint tells of the rows of a variable; called, it is read."""
+
+    def __init__(self, bundle: Bundle, variable: Variable, n_rows: int) -> None:
+        self._bundle, self._keys, self._accumulator = bundle, variable.row_keys, variable.accumulator
+        if self._accumulator is not None and not bundle.has_rows(self._accumulator, n_rows):
+            self._accumulator = None
+        self.columns = ("key",) * (self._keys is not None) + (SQUARED_GRADIENTS,) * (self._accumulator is not None)
+
+    def __call__(self) -> dict[str, OwnColumn]:
+        columns: dict[str, OwnColumn] = {}
+        if self._keys is not None:
+            texts = self._bundle.read_strings(self._keys, MAX_KEYS_BYTES)
+            if texts is None:
+                keys = self._bundle.tensor(self._keys)
+                columns["key"] = [str(number) for number in keys.read_rows(0, keys.shape[0]).reshape(-1)]
+            else:
+                columns["key"] = [text.decode("utf-8", "replace") for text in texts]
+        if self._accumulator is not None:
+            columns[SQUARED_GRADIENTS] = mean_rows(self._bundle.tensor(self._accumulator))
+        return columns
+
+
 def _unique_names(variables: list[Variable]) -> dict[str, str]:
     """Names by key: those for people, and where several variables would share one, the paths in the checkpoint."""
     n_uses = Counter(variable.name for variable in variables)
@@ -108,26 +148,46 @@ def _unique_names(variables: list[Variable]) -> dict[str, str]:
     return names if len(set(names.values())) == len(names) else {key: key for key in names}
 
 
-def _judge_by_name(shapes: dict[str, tuple[int, ...]]) -> Iterator[Variable]:
-    slots = find_slots(shapes)
+def _roles_in_graph(folder: Folder, name: str) -> dict[str, Role]:
+    """What the graph that `Saver` writes beside a checkpoint tells, if it is there."""
+    try:
+        with folder.open(f"{name}.meta") as meta:
+            return read_roles(meta)
+    except ReadError:
+        return {}
+
+
+def _judge_by_name(shapes: dict[str, tuple[int, ...]], roles: dict[str, Role]) -> Iterator[Variable]:
+    slots, tables = find_slots(shapes), find_hash_tables(shapes)
     for name in shapes:
-        if name in slots:
-            continue
-        role = guess_role(name)
-        bias = name_beside(name, "bias") if role == "kernel" else None
-        yield Variable(name, plain_key(name), "", role, layer_of(name) if role != "other" else None, bias, None)
+        if name in tables:
+            plain = _TABLE_KEY.sub("", name)
+            yield Variable(name, plain, "", "embedding", plain.rpartition("/")[2], None, None, row_keys=tables[name])
+        elif name not in slots and name not in tables.values():
+            role = roles.get(name) or guess_role(name)
+            bias = name_beside(name, "bias") if role == "kernel" else None
+            layer = layer_of(name) if role != "other" else None
+            yield Variable(name, plain_key(name), "", role, layer, bias, None, accumulator_of(name, shapes))
 
 
-def _find_step(bundle: Bundle, graph: ObjectGraph | None, name: str) -> int | None:
+def _step_in_path(folder: Folder, name: str) -> int | None:
+    """What the name says, or that of the directory for a name of nothing and for the variables of a SavedModel."""
+    if name != _VARIABLES or folder.path.name != _VARIABLES:
+        return step_in_name(name or folder.path.name)
+    step = step_in_name(folder.path.parent.name)
+    return step if step is not None and step < _FIRST_TIMESTAMP else None
+
+
+def _find_step(bundle: Bundle, graph: ObjectGraph | None, in_name: int | None) -> int | None:
     if graph is None:
-        return choose_step(bundle.read_integer("global_step"), step_in_name(name))
+        return choose_step(bundle.read_integer("global_step"), in_name)
     counts = [bundle.read_integer(key) for key in graph.iterations]
     inside = max((count for count in counts if count is not None), default=None)
     for key in ("global_step", "step"):
         if inside is None and key in graph.of_root:
             inside = bundle.read_integer(graph.of_root[key])
     counter = graph.of_root.get("save_counter")
-    return choose_step(inside, step_in_name(name), bundle.read_integer(counter) if counter else None)
+    return choose_step(inside, in_name, bundle.read_integer(counter) if counter else None)
 
 
 def _wall_time(folder: Folder, name: str) -> float:

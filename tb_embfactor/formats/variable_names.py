@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from tb_embfactor.formats import Role
 
 _MAX_SCOPES_STRIPPED = 8
+_ACCUMULATING = ("Adagrad", "Ftrl")
 
 
 def guess_role(name: str) -> Role:
@@ -25,6 +26,22 @@ def name_beside(name: str, sibling: str) -> str:
 def layer_of(name: str) -> str | None:
     """`hidden` of `model/hidden/kernel`."""
     return name.rpartition("/")[0].rpartition("/")[2] or None
+
+
+def accumulator_of(name: str, shapes: Mapping[str, tuple[int, ...]]) -> str | None:
+    """What an optimizer of TensorFlow 1 keeps beside a variable that adds up squared gradients."""
+    kept = (f"{name}/{optimizer}" for optimizer in _ACCUMULATING)
+    return next((slot for slot in kept if shapes.get(slot) == shapes[name]), None)
+
+
+def find_hash_tables(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, str]:
+    """The tables that grow with the inputs they meet: the name of the values, one row for each key, and the name of the keys."""
+    tables = {f"{name.removesuffix('-keys')}-values": name for name in shapes if name.endswith("-keys")}
+    return {
+        values: keys
+        for values, keys in tables.items()
+        if len(shape := shapes.get(values, ())) == 2 and shapes[keys] in (shape[:1], (shape[0], 1))
+    }
 
 
 def find_slots(shapes: Mapping[str, tuple[int, ...]]) -> set[str]:

@@ -13,13 +13,15 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tb_embfactor.errors import NotFoundError, UsageError
-from tb_embfactor.formats import MatrixInfo, Role
+from tb_embfactor.formats import SQUARED_GRADIENTS, MatrixInfo, Role
+from tb_embfactor.logdir.matrix_labels import MatrixLabels
 from tb_embfactor.logdir.readers import READERS, Header, Location, Opening
 from tb_embfactor.messages import Message
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from tb_embfactor.formats import OwnColumn
     from tb_embfactor.logdir.labels import Labels
 
 BLOCK_BYTES = 8 << 20  # of float64: what a pass widens its rows to
@@ -62,7 +64,6 @@ class Matrix:
 
     checkpoint: Checkpoint
     info: MatrixInfo
-    labels: Labels | None = None
 
     @property
     def name(self) -> str:
@@ -87,6 +88,26 @@ class Matrix:
     @property
     def has_bias(self) -> bool:
         return self.info.bias is not None
+
+    @cached_property
+    def labels(self) -> MatrixLabels | None:
+        """What stands beside its rows, in a label file or in the checkpoint itself."""
+        file, own = self.checkpoint.labels.get(self.name), self.info.labels
+        return MatrixLabels(file, own, self.shape[0], self.checkpoint.path, self._read_own_labels) if file or own else None
+
+    def squared_gradients(self) -> np.ndarray | None:
+        """How much each row has been updated, (V,) float64, where Adagrad trained it and the checkpoint tells: else None.
+
+        It is the mean over the row of what Adagrad accumulates, the squares of all gradients so far, on top of the value that it
+        starts from (0.1 unless the program says otherwise): rows at the smallest value were never updated.
+        """
+        if SQUARED_GRADIENTS not in self.info.labels:
+            return None
+        return self._read_own_labels()[SQUARED_GRADIENTS]  # type: ignore[return-value]
+
+    def _read_own_labels(self) -> Mapping[str, OwnColumn]:
+        with READERS.borrow(self.checkpoint.opening) as reader:
+            return reader.read_labels(self.name)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -170,7 +191,7 @@ class Checkpoint:
 
     @cached_property
     def matrices(self) -> tuple[Matrix, ...]:
-        return tuple(Matrix(self, info, self.labels.get(info.name)) for info in self.header.matrices)
+        return tuple(Matrix(self, info) for info in self.header.matrices)
 
     @cached_property
     def opening(self) -> Opening:

@@ -58,24 +58,27 @@ def table(blocks: list[tuple[bytes, bytes, int]]) -> bytes:
 def write_bundle(
     folder: Path,
     name: str,
-    tensors: Mapping[str, np.ndarray | bytes],
+    tensors: Mapping[str, np.ndarray | bytes | list[bytes]],
     *,
     big_endian: bool = False,
     edit: Callable[[str, Any], None] = lambda name, entry: None,
     extra: Mapping[bytes, bytes] | None = None,
     n_shards: int = 1,
 ) -> None:
-    """Write tensors (bytes are scalar strings) into one data file. edit : may change each entry. extra : keys beside them."""
+    """Write tensors (bytes are strings) into one data file. edit : may change each entry. extra : keys beside them."""
     protos = bundle_protos.load()
     order = ">" if big_endian else "<"
     entries = {b"": protos.Header(num_shards=n_shards, endianness=int(big_endian)).SerializeToString()}
     data = bytearray()
     for tensor, value in tensors.items():
-        if isinstance(value, bytes):
-            length = struct.pack(order + "I", len(value))
-            length_crc = struct.pack(order + "I", masked(length))
-            stored = varint(len(value)) + length_crc + value
-            entry = protos.Entry(dtype=7, crc32c=masked(length + length_crc + value))
+        if isinstance(value, bytes | list):
+            strings = [value] if isinstance(value, bytes) else value
+            lengths = b"".join(struct.pack(order + "I", len(string)) for string in strings)
+            content = struct.pack(order + "I", masked(lengths)) + b"".join(strings)
+            stored = b"".join(varint(len(string)) for string in strings) + content
+            entry = protos.Entry(dtype=7, crc32c=masked(lengths + content))
+            if isinstance(value, list):
+                entry.shape.dim.add(size=len(value))
         else:
             swapped = value.view(f"u{value.dtype.itemsize}").byteswap() if big_endian else value
             stored = swapped.tobytes()

@@ -35,6 +35,9 @@ def open_reader(path: Path, format_name: str) -> Reader:
 
 def read_everything(reader: Reader) -> dict[str, np.ndarray]:
     read = {info.name: reader.read_rows(info.name, 0, info.shape[0]) for info in reader.matrices}
+    for info in reader.matrices:
+        if info.labels:
+            reader.read_labels(info.name)
     return read | {info.bias: reader.read_vector(info.bias) for info in reader.matrices if info.bias}
 
 
@@ -63,7 +66,8 @@ class Checkpoint:
     def files(self) -> list[Path]:
         owners = formats.parts([path.name for path in self.folder.iterdir()])
         is_mine = {path: self.name in (path.name, owners.get(path.name)) for path in self.folder.iterdir()}
-        return sorted(path for path in is_mine if is_mine[path] or path.name.startswith(f"{self.name}."))
+        files = sorted(path for path in is_mine if is_mine[path] or path.name.startswith(f"{self.name}."))
+        return [path for path in files if path.suffix != ".meta"]  # which only hints at roles
 
     def copy_to(self, directory: Path) -> Checkpoint:
         directory.mkdir(parents=True, exist_ok=True)
@@ -114,7 +118,19 @@ class Contract:
                 ]
                 order = [matrix["name"] for matrix in found]
                 assert sorted(order) == sorted(matrix["name"] for matrix in checkpoint.matrices)
-                assert found == sorted(checkpoint.matrices, key=lambda matrix: order.index(matrix["name"]))
+                expected = [{key: value for key, value in matrix.items() if key != "labels"} for matrix in checkpoint.matrices]
+                assert found == sorted(expected, key=lambda matrix: order.index(matrix["name"]))
+
+    def test_labels_in_the_checkpoint(self, case: list[Checkpoint]) -> None:
+        for checkpoint in case:
+            with checkpoint.open() as reader:
+                for info in reader.matrices:
+                    expected = next(matrix["labels"] for matrix in checkpoint.matrices if matrix["name"] == info.name)
+                    assert list(info.labels) == list(expected)
+                    for name, column in reader.read_labels(info.name).items() if info.labels else ():
+                        assert len(column) == info.shape[0]
+                        is_numbers = isinstance(column, np.ndarray)
+                        assert list(column) == (pytest.approx(expected[name]) if is_numbers else expected[name])
 
     @pytest.mark.parametrize("block_rows", [1, 7, 10**9])
     def test_rows_are_the_frameworks_to_the_bit(self, case: list[Checkpoint], block_rows: int) -> None:

@@ -53,6 +53,8 @@ TARGETS = [
     Target("tf slices, no checksums", "tf_saver/files/model.ckpt-3.index", "tf-checkpoint", "model.ckpt-3", checked=False),
     Target("tf data", "tf_functional/files/ckpt-4.data-00000-of-00001", "tf-checkpoint", "ckpt-4"),
     Target("tf data, no checksums", "tf_functional/files/ckpt-4.data-00000-of-00001", "tf-checkpoint", "ckpt-4", checked=False),
+    Target("tf keys", "hash_tables/files/tables-12.data-00000-of-00001", "tf-checkpoint", "tables-12", checked=False),
+    Target("tf graph", "estimator/files/model.ckpt-4.meta", "tf-checkpoint", "model.ckpt-4"),
     Target("keras", "keras_functional/files/epoch-01.keras", "keras", checked=False),
     Target("keras, its HDF5", "keras_functional/files/epoch-01.keras", "keras", region=(0.18, 0.98)),
     Target("keras, its directory", "keras_functional/files/epoch-01.keras", "keras", region=(0.99, 1)),

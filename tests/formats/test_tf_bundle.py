@@ -13,11 +13,15 @@ import pytest
 from tb_embfactor.errors import DamagedError, EmbfactorError, IncompleteError, UnsupportedError
 from tb_embfactor.formats import Reader, bundle_protos
 from tb_embfactor.formats.bundle import _ordered_integer, _slice_key
+from tb_embfactor.formats.graph_roles import find_roles
 from tb_embfactor.formats.variable_names import find_slots, guess_role
 from tests.formats.bundle_writer import graph, table, write_bundle
 from tests.formats.contract import Checkpoint, Contract, load_case, open_reader
 
-CASES = ["tf_functional", "tf_sequential", "tf_subclassed", "saved_model", "tf_module", "tf_slots", "tf_saver", "planted"]
+CASES = [
+    "tf_functional", "tf_sequential", "tf_subclassed", "tf_keras_weights", "tf_module", "tf_slots", "tf_saver", "saved_model",
+    "saved_model_1", "estimator", "adagrad", "hash_tables", "planted",
+]  # fmt: skip
 GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
 VALUES = np.arange(24, dtype=np.float32).reshape(6, 4)
 
@@ -33,6 +37,14 @@ def read(tmp_path: Path, name: str = "ckpt") -> Reader:
 
 
 # ---- numbers
+
+
+@pytest.mark.parametrize(("directory", "step"), [("step_300", 300), ("12", 12), ("1596038821", None), ("model", None)])
+def test_a_saved_model_is_numbered_by_its_directory(tmp_path: Path, directory: str, step: int | None) -> None:
+    folder = tmp_path / directory / "variables"
+    folder.mkdir(parents=True)
+    write_bundle(folder, "variables", {"w": VALUES})
+    assert read(folder, "variables").step == step
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "int16", "int64", "int8", "bfloat16", "float8_e5m2"])
@@ -317,6 +329,103 @@ def test_damaged_graph(tmp_path: Path) -> None:
     flip_a_byte_of_the_data(tmp_path, -1)
     with pytest.raises(DamagedError, match="checksum"):
         read(tmp_path)
+
+
+# ---- hash tables and accumulators
+
+
+KEYS = [b"a", b"\xff", b"", b"long " * 50, b"x", b"y"]
+
+
+@pytest.mark.parametrize("big_endian", [False, True])
+def test_keys_that_are_words(tmp_path: Path, big_endian: bool) -> None:
+    write_bundle(tmp_path, "ckpt", {"t-keys": KEYS, "t-values": VALUES}, big_endian=big_endian)
+    reader = read(tmp_path)
+    assert [(info.name, info.role, info.labels) for info in reader.matrices] == [("t", "embedding", ("key",))]
+    assert reader.read_labels("t") == {"key": ["a", "\ufffd", "", "long " * 50, "x", "y"]}
+
+
+def test_what_only_looks_like_a_hash_table(tmp_path: Path) -> None:
+    tensors = {"a-keys": KEYS[:5], "a-values": VALUES, "b-values": VALUES, "c-keys": VALUES, "c-values": VALUES, "d-keys": KEYS}
+    write_bundle(tmp_path, "ckpt", tensors)
+    found = [(info.name, info.role, info.labels) for info in read(tmp_path).matrices]
+    assert found == [(name, "other", ()) for name in ("a-values", "b-values", "c-keys", "c-values")]
+
+
+def test_damaged_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tensors = {"t-keys": KEYS, "t-values": VALUES}
+    for field, value, error in (("size", 20, DamagedError), ("offset", 1, DamagedError), ("shard_id", 3, EmbfactorError)):
+        write_bundle(
+            tmp_path, "ckpt", tensors, edit=lambda name, entry, change=(field, value): _change_keys(name, entry, *change)
+        )
+        reader = read(tmp_path)
+        assert reader.read_rows("t", 0, 6).tobytes() == VALUES.tobytes()
+        with pytest.raises(error):
+            reader.read_labels("t")
+    write_bundle(tmp_path, "ckpt", tensors)
+    flip_a_byte_of_the_data(tmp_path, 12)
+    with pytest.raises(DamagedError, match="checksum of t-keys"):
+        read(tmp_path).read_labels("t")
+    monkeypatch.setattr("tb_embfactor.formats.tf_bundle.MAX_KEYS_BYTES", 10)
+    with pytest.raises(UnsupportedError, match="limit is 10 bytes"):
+        read(tmp_path).read_labels("t")
+
+
+def _change_keys(name: str, entry: Any, field: str, value: int) -> None:
+    if name == "t-keys":
+        setattr(entry, field, value)
+
+
+def test_an_accumulator_of_another_shape_is_not_offered(tmp_path: Path) -> None:
+    root = graph(
+        {"children": {"w": 1, "optimizer": 2}},
+        {"key": "w"},
+        {"children": {"_variables": 3, "iterations": 5}, "slots": [("accumulator", 1, 4)]},
+        {"children": {}},
+        {"key": "slot"},
+        {"key": "n"},
+    )
+    for slot, labels in ((VALUES, ("squared gradients",)), (VALUES[:5], ()), (np.float32(1), ())):
+        write_bundle(tmp_path, "ckpt", {"w": VALUES, "slot": slot, "n": np.int64(3), GRAPH_KEY: root})
+        assert [(info.name, info.labels) for info in read(tmp_path).matrices] == [("w", labels)]
+
+
+# ---- the graph of TensorFlow 1
+
+
+def graph_of(*nodes: tuple[str, str, list[str]]) -> list[Any]:
+    from tensorboard.compat.proto.node_def_pb2 import NodeDef
+
+    return [NodeDef(name=name, op=op, input=inputs) for name, op, inputs in nodes]
+
+
+def test_roles_follow_what_is_done_with_a_variable() -> None:
+    found = find_roles(
+        graph_of(
+            ("table", "VarHandleOp", []),
+            ("table/Read", "ReadVariableOp", ["table"]),
+            ("look", "ResourceGather", ["table", "ids"]),
+            ("tied", "MatMul", ["x", "table/Read:0"]),
+            ("kernel/part_0", "VariableV2", []),
+            ("kernel/part_0/read", "Identity", ["kernel/part_0"]),
+            ("kernel/whole", "ConcatV2", ["kernel/part_0/read", "kernel/part_1/read", "axis"]),
+            ("product", "MatMul", ["look", "kernel/whole"]),
+            ("circle", "Identity", ["circle"]),
+            ("look in a circle", "GatherV2", ["circle"]),
+            ("look at nothing", "GatherV2", []),
+            ("look nowhere", "GatherV2", ["^missing"]),
+        )
+    )
+    assert found == {"table": "embedding", "kernel": "kernel"}
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 100, b"\n\x05"])
+def test_a_graph_that_cannot_be_read_is_no_obstacle(tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_bundle(tmp_path, "ckpt", {"items/w": VALUES})
+    (tmp_path / "ckpt.meta").write_bytes(content)
+    assert [info.role for info in read(tmp_path).matrices] == ["other"]
+    monkeypatch.setattr("tb_embfactor.formats.graph_roles.MAX_META_BYTES", 1)
+    assert [info.role for info in read(tmp_path).matrices] == ["other"]
 
 
 # ---- names, steps, times

@@ -194,14 +194,14 @@ def test_a_link_within_the_logdir_is_normal(tmp_path: Path) -> None:
     assert (ids(logdir), logdir.problems) == (["snapshot.npmat", "run/m.npmat"], ())
 
 
-def test_what_is_not_a_regular_file(tmp_path: Path) -> None:
+def test_what_is_not_a_regular_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.mkfifo(tmp_path / "pipe.npmat")
     (tmp_path / "directory.npmat").mkdir()
     write(tmp_path / "directory.npmat" / "inner.npmat")
     (tmp_path / "dangling.npmat").symlink_to("nothing")
     (tmp_path / "device.npmat").symlink_to("/dev/null")
     with socket.socket(socket.AF_UNIX) as server:
-        os.chdir(tmp_path)
+        monkeypatch.chdir(tmp_path)  # the path of a socket must be short
         server.bind("socket.npmat")
         logdir = open_logdir(tmp_path)
     assert problems(logdir) == {
