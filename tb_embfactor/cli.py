@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         epilog="PATH is a log directory or one checkpoint. In TensorBoard the same is shown in the tab 'Embedding Factors'.",
     )
     parser.add_argument("--version", action="version", version=f"tb-embfactor {__version__}")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
 
     demo = commands.add_parser("demo", help="start TensorBoard on demo runs", description="Start TensorBoard on demo runs.")
     demo.add_argument("--port", type=int, metavar="N", help="port to serve at (default: a free one, from 6006 on)")
@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_path(listing)
 
     spectrum = _command(commands, "spectrum", _spectrum, "singular values and named numbers of matrices")
+    spectrum.describe_more = _describe_numbers
     _add_path(spectrum)
     _add_choice(spectrum)
     _add_factoring(spectrum)
@@ -74,7 +75,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _command(commands: Any, name: str, run: Callable[..., None], text: str) -> argparse.ArgumentParser:
+class _Parser(argparse.ArgumentParser):
+    """A parser whose help may end with what is costly to import."""
+
+    describe_more: Callable[[], str] | None = None
+
+    def format_help(self) -> str:
+        return super().format_help() + (f"\n{self.describe_more()}\n" if self.describe_more else "")
+
+
+def _describe_numbers() -> str:
+    from tb_embfactor.analysis.numbers.page import help_text
+
+    return help_text()
+
+
+def _command(commands: Any, name: str, run: Callable[..., None], text: str) -> _Parser:
     parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
     parser.set_defaults(command=run)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
@@ -195,7 +211,8 @@ def _trend(run: Run, matrix: Matrix) -> str:
             rank = METRICS["effective_rank"].compute(factorize(checkpoint[matrix.name]).spectrum)
         except EmbfactorError:
             rank = None
-        bars += " " if rank is None else BARS[min(len(BARS) - 1, int(len(BARS) * rank / min(matrix.shape)))]
+        share = rank / min(matrix.shape) if isinstance(rank, float) else None
+        bars += " " if share is None else BARS[min(len(BARS) - 1, int(len(BARS) * share))]
     return bars
 
 

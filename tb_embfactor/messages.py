@@ -85,6 +85,7 @@ TEMPLATES: dict[str, str] = {
     "task_scan": "Looking for checkpoints",
     "task_spectrum": "Factoring {matrix} of {checkpoint}",
     "task_points": "Projecting {matrix} of {checkpoint}",
+    "task_ranks": "Looking where the noise ends in {matrix} of {checkpoint}",
     "task_labels": "Reading the labels of {matrix}",
     "task_rows": "Reading rows of {matrix} of {checkpoint}",
     "out_of_memory": "{task}: more memory was needed than the worker may use ({limit_gb} GB). "

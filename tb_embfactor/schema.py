@@ -102,8 +102,9 @@ def _listed(matrix: Matrix) -> dict[str, Any]:
 
 def spectrum_json(run: Run, checkpoint: Checkpoint, factorization: Factorization) -> dict[str, Any]:
     """One result of `tb-embfactor spectrum --json`. Compares the rows with the run's first checkpoint that has the matrix."""
-    from tb_embfactor.analysis.movement import count_unmoved
+    from tb_embfactor.analysis.movement import MOVEMENT, count_unmoved
     from tb_embfactor.analysis.numbers import metrics
+    from tb_embfactor.analysis.ranks import suggested_ranks
     from tb_embfactor.analysis.verdicts import verdicts
     from tb_embfactor.arrays import finite
 
@@ -111,7 +112,7 @@ def spectrum_json(run: Run, checkpoint: Checkpoint, factorization: Factorization
     first = next(each for each in run.checkpoints if any(item.name == matrix.name for item in each.matrices))
     numbers = metrics(factorization)
     comparable = first is not checkpoint and not factorization.transform
-    rows_unmoved = count_unmoved(matrix, first[matrix.name]) if comparable else None
+    moved = count_unmoved(matrix, first[matrix.name]) if comparable else dict.fromkeys(MOVEMENT)
     is_first = first is checkpoint and len(run.checkpoints) > 1
     return finite(
         {
@@ -129,7 +130,8 @@ def spectrum_json(run: Run, checkpoint: Checkpoint, factorization: Factorization
             "error_bound": factorization.error_bound,
             "energy_ratio": factorization.energy_ratio,
             "explained_variance_ratio": factorization.explained_variance_ratio,
-            "metrics": {**numbers, "rows_unmoved": rows_unmoved},
-            "verdicts": [verdict.to_json() for verdict in verdicts(numbers, matrix.shape, rows_unmoved, is_first)],
+            "metrics": numbers | moved,
+            "suggested_ranks": suggested_ranks(factorization),
+            "verdicts": [verdict.to_json() for verdict in verdicts(numbers, matrix.shape, moved["rows_unmoved"], is_first)],
         }
     )

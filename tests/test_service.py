@@ -269,10 +269,16 @@ def test_the_overview(open_service: Callable[..., Service], logs: Path) -> None:
 def test_rows_that_never_moved(open_service: Callable[..., Service], logs: Path) -> None:
     start, later = table(0), table(20)
     later[:25] = start[:25]
+    later[30:40] = 0
+    start[30:40, 4] = 0
+    later[:, 4] = start[:, 4]
+    tiny_format.write(logs / RUN / "step_0.tiny", start, 0)
     tiny_format.write(logs / RUN / "step_20.tiny", later, 20)
     service = open_service()
     _, info = all_spectra(lambda: service.spectra(RUN, TABLE))
     assert [entry["metrics"]["rows_unmoved"] for entry in info["checkpoints"]] == [None, 0, 25]
+    assert [entry["metrics"]["dead_rows"] for entry in info["checkpoints"]] == [None, 0, 35], "25 unmoved, 10 zero"
+    assert [entry["metrics"]["columns_unmoved"] for entry in info["checkpoints"]] == [None, 0, 1]
 
 
 def test_large_tables_wait_until_somebody_asks(open_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch) -> None:

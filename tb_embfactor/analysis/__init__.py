@@ -3,6 +3,7 @@
 factorization.py   factorize(): a matrix and its factors W = U S Vᵀ
 movement.py        which rows are what they were at another checkpoint
 verdicts.py        what the numbers mean, in plain words
-numbers.py         metrics(): the named numbers, each with its formula and source
+numbers/           metrics(): the named numbers, each with its formula and source
+ranks.py           suggested_ranks(): how many directions to keep, by every rule
 projection.py      project(): the rows (or columns) as points
 """

@@ -1,4 +1,4 @@
-"""Which rows of a matrix have moved between two checkpoints."""
+"""Which rows and columns of a matrix have moved between two checkpoints."""
 
 from __future__ import annotations
 
@@ -11,15 +11,25 @@ if TYPE_CHECKING:
     from tb_embfactor.logdir import Matrix
 
 
-def count_unmoved(now: Matrix, then: Matrix, on_block: Callable[[], None] = lambda: None) -> int | None:
-    """How many rows are what they were, to the bit (NaN equals NaN); None where shape or stored type differ.
+MOVEMENT = ("rows_unmoved", "dead_rows", "columns_unmoved")
+
+
+def count_unmoved(now: Matrix, then: Matrix, on_block: Callable[[], None] = lambda: None) -> dict[str, int | None]:
+    """The named numbers in MOVEMENT; None where shape or stored type differ.
+
+    What has not moved is what it was, to the bit (NaN equals NaN); a dead row has not moved, or is zero.
 
     Cost: one pass over both, two blocks of memory.
     """
     if now.shape != then.shape or now.dtype != then.dtype:
-        return None
-    n_unmoved = 0
+        return dict.fromkeys(MOVEMENT)
+    n_unmoved = n_dead = 0
+    columns = np.ones(now.shape[1], bool)
     for one, other in zip(now.blocks(), then.blocks(), strict=True):
-        n_unmoved += int(np.sum(np.all((one == other) | (np.isnan(one) & np.isnan(other)), axis=1)))
+        same = (one == other) | (np.isnan(one) & np.isnan(other))
+        rows = np.all(same, axis=1)
+        n_unmoved += int(np.sum(rows))
+        n_dead += int(np.sum(rows | ~np.any(one, axis=1)))
+        columns &= np.all(same, axis=0)
         on_block()
-    return n_unmoved
+    return dict(zip(MOVEMENT, (n_unmoved, n_dead, int(np.sum(columns))), strict=True))

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.linalg.blas import dsyrk
 
 from tb_embfactor.linalg.blocks import Progress, RowBlocks, finite_rows
+from tb_embfactor.linalg.row_statistics import RowStatistics
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,11 @@ class Moments:
     block_rows: int
 
 
-def accumulate(blocks: RowBlocks, progress: Progress | None = None) -> Moments:
+def accumulate(blocks: RowBlocks, progress: Progress | None = None, rows: RowStatistics | None = None) -> Moments:
     """Second moments about the mean, in one pass.
 
     Rows are shifted by the mean of the first block before they are squared, so that a common mean far larger than
-    the spread costs no digits. Rows with NaN or Inf are left out and counted.
+    the spread costs no digits. Rows with NaN or Inf are left out and counted. `rows` is shown each block.
 
     Cost: one pass, V·d² multiply-adds (half of them, by symmetry), 2 d² + 2 blocks of float64.
     """
@@ -55,8 +56,10 @@ def accumulate(blocks: RowBlocks, progress: Progress | None = None) -> Moments:
             block = block[usable]
         if not len(block):
             continue
-        added, nonzero = _unit_sum(block)
-        unit_sum += added
+        norms = _norms(block)
+        unit_sum += _unit_sum(block, norms)
+        if rows:
+            rows.add(block, norms)
         if n_rows == 0:
             shift, total = block.mean(axis=0), np.zeros(d)
         block -= shift
@@ -64,7 +67,7 @@ def accumulate(blocks: RowBlocks, progress: Progress | None = None) -> Moments:
         squared_sum += float(np.einsum("ij,ij->", block, block))
         gram = dsyrk(1.0, block.T, beta=1.0, c=gram, overwrite_c=1)  # the upper triangle
         n_rows += len(block)
-        n_nonzero += nonzero
+        n_nonzero += int(np.count_nonzero(norms))
         largest = max(largest, len(block))
         if progress:
             progress(n_read / blocks.n_rows)
@@ -87,20 +90,23 @@ class RowSums:
     """What a pass over a wide matrix has to know of its rows before its columns are read.
 
     usable : (V,) bool. n_rows, n_nonzero : counts among them. total : (d,) Σ x. unit_sum : (d,) Σ x/‖x‖.
+    statistics : zeros and norms of the rows.
     """
 
     def __init__(self, blocks: RowBlocks) -> None:
         self.total = np.zeros(blocks.n_columns)
         self.unit_sum = np.zeros(blocks.n_columns)
         self.n_nonzero = 0
+        self.statistics = RowStatistics()
         masks = []
         for raw in blocks:
             usable = finite_rows(raw)
             block = raw[usable].astype(np.float64)
-            added, nonzero = _unit_sum(block)
-            self.unit_sum += added
+            norms = _norms(block)
+            self.statistics.add(block, norms)
+            self.unit_sum += _unit_sum(block, norms)
             self.total += block.sum(axis=0)
-            self.n_nonzero += nonzero
+            self.n_nonzero += int(np.count_nonzero(norms))
             masks.append(usable)
         self.usable = np.concatenate(masks)
         self.n_rows = int(self.usable.sum())
@@ -112,8 +118,11 @@ def mirror_upper(gram: np.ndarray) -> None:
         gram[column + 1 :, column] = gram[column, column + 1 :]
 
 
-def _unit_sum(block: np.ndarray) -> tuple[np.ndarray, int]:
-    """Σ x/‖x‖ over the rows that are not zero, and their number."""
-    norms = np.sqrt(np.einsum("ij,ij->i", block, block))
-    nonzero = norms > 0
-    return np.divide(1.0, norms, out=np.zeros_like(norms), where=nonzero) @ block, int(nonzero.sum())
+def _norms(block: np.ndarray) -> np.ndarray:
+    """‖x‖ of each row, (b,)."""
+    return np.sqrt(np.einsum("ij,ij->i", block, block))
+
+
+def _unit_sum(block: np.ndarray, norms: np.ndarray) -> np.ndarray:
+    """Σ x/‖x‖ over the rows that are not zero."""
+    return np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0) @ block

@@ -23,11 +23,12 @@ from scipy.linalg.blas import dsyrk
 from tb_embfactor.errors import MatrixError
 from tb_embfactor.linalg.blocks import Progress, RowBlocks, Strips, finite_rows
 from tb_embfactor.linalg.moments import Moments, RowSums, accumulate, mirror_upper
+from tb_embfactor.linalg.row_statistics import RowStatistics, RowSummary
 
 UNIT = 2.0**-53
 TINY = float(np.finfo(np.float64).tiny)
 TOLERANCE = 1e-7  # largest relative error of a singular value that is accepted without a second pass
-ALGORITHM = 1  # part of every cache key: raise it when an answer changes
+ALGORITHM = 2  # part of every cache key: raise it when an answer changes
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Spectrum:
     stored: Svd
     centered: Svd
     passes: int
+    rows: RowSummary
 
 
 def decompose(blocks: RowBlocks, name: str = "the matrix", progress: Progress | None = None) -> Spectrum:
@@ -83,7 +85,8 @@ def decompose(blocks: RowBlocks, name: str = "the matrix", progress: Progress | 
 
 
 def _tall(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
-    moments, centered, passes = _solve(blocks, name, progress, center=True)
+    statistics = RowStatistics()
+    moments, centered, passes = _solve(blocks, name, progress, center=True, rows=statistics)
     mean_row = np.sqrt(moments.n_rows) * moments.mean
     stored = _first_pass(moments, center=False) if passes == 1 else None
     limit = min(blocks.n_rows, blocks.n_columns)
@@ -97,6 +100,7 @@ def _tall(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
         stored=_leading(stored or _append_row(centered, mean_row), limit),
         centered=_leading(centered, limit),
         passes=passes,
+        rows=statistics.summary(),
     )
 
 
@@ -123,12 +127,15 @@ def _wide(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
         stored=factored[False],
         centered=factored[True],
         passes=passes,
+        rows=rows.statistics.summary(),
     )
 
 
-def _solve(blocks: RowBlocks, name: str, progress: Progress, center: bool) -> tuple[Moments, Svd, int]:
+def _solve(
+    blocks: RowBlocks, name: str, progress: Progress, center: bool, rows: RowStatistics | None = None
+) -> tuple[Moments, Svd, int]:
     """The factors of tall rows, centred or not, by one pass or two."""
-    moments = accumulate(blocks, _half(progress, 0))
+    moments = accumulate(blocks, _half(progress, 0), rows)
     _require_rows(moments.n_rows, blocks.n_rows, name)
     svd, passes = _first_pass(moments, center), 1
     if svd is None:

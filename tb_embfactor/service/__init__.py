@@ -89,11 +89,17 @@ class Service:
         wait_seconds: float = 10.0,
     ) -> bytes | Pending:
         """The rows (or columns) of a matrix as points."""
-        found, _ = self.listing.find(run, checkpoint, matrix)
         axes_at = self.listing.find(run, axes, matrix)[0]["fingerprint"] if axes is not None else None
-        params: dict[str, Any] = {"run": run, "checkpoint": checkpoint, "matrix": matrix, "transform": transform}
-        params |= {"method": method, "n_components": n_components, "axes": axes}
-        return self._answers.wait("points", found, params, wait_seconds, axes_at=axes_at)
+        names = {"run": run, "checkpoint": checkpoint, "matrix": matrix}
+        params = {"transform": transform, "method": method, "n_components": n_components, "axes": axes}
+        return self._computed("points", names, params, wait_seconds, axes_at=axes_at)
+
+    def ranks(
+        self, run: str, checkpoint: str, matrix: str, transform: str = "", wait_seconds: float = 10.0
+    ) -> dict[str, Any] | Pending:
+        """How many directions to keep, by every rule."""
+        names = {"run": run, "checkpoint": checkpoint, "matrix": matrix}
+        return _document(self._computed("ranks", names, {"transform": transform}, wait_seconds))
 
     def labels(self, run: str, checkpoint: str, matrix: str, wait_seconds: float = 10.0) -> dict[str, Any] | Pending:
         """The label columns of a matrix; not cached, for a label file changes without the checkpoint."""
@@ -126,8 +132,22 @@ class Service:
     def close(self) -> None:
         self._worker.close()
 
+    def _computed(
+        self, task: str, names: dict[str, str], params: dict[str, Any], wait_seconds: float, **more: Any
+    ) -> bytes | Pending:
+        """An answer about one matrix that depends on its key alone."""
+        checkpoint, _ = self.listing.find(**names)
+        return self._answers.wait(task, checkpoint, {**names, **params}, wait_seconds, **more)
+
     def _has_results(self, run: str, checkpoint: dict[str, Any], matrices: list[dict[str, Any]]) -> bool:
         return any(self._series.is_known(Step(run, listed["matrix"], checkpoint, listed)) for listed in matrices)
+
+
+def _document(body: bytes | Pending) -> dict[str, Any] | Pending:
+    """The JSON document of an answer without arrays."""
+    from tb_embfactor.arrays import decode_info
+
+    return decode_info(body) if isinstance(body, bytes) else body
 
 
 def _steps(listing: Listing, run: str, matrix: str) -> list[Step]:

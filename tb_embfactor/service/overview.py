@@ -45,9 +45,9 @@ def _item(series: Series, steps: list[Step]) -> dict[str, Any]:
         if isinstance(numbers, EmbfactorError):
             item |= {"state": "failed", "error": numbers.message.to_json()}
         elif numbers is not None:
-            rows_unmoved, is_comparing = series.movement(steps[0], last, None if is_large else (BACKGROUND, 1))
+            moved, is_comparing = series.movement(steps[0], last, None if is_large else (BACKGROUND, 1))
             n_pending += is_comparing
-            known = {**numbers, "rows_unmoved": rows_unmoved}
+            known = numbers | moved
             item |= {"state": "done", "metrics": known, "verdicts": verdicts_json(known, last, False)}
     if is_large and item["state"] == "pending" and not n_pending:
         item |= waiting(last.listed)

@@ -55,9 +55,9 @@ class Series:
                 values, numbers = arrays.decode(body)
                 for name in _SPECTRA:
                     tensors[name][index, : len(values[name])] = values[name]
-                rows_unmoved, is_comparing = (None, False) if transform else self.movement(steps[0], step, rank)
+                moved, is_comparing = self.movement(step if transform else steps[0], step, rank)
                 n_pending += is_comparing
-                numbers["metrics"]["rows_unmoved"] = rows_unmoved
+                numbers["metrics"] |= moved
                 entry |= {
                     "state": "done",
                     **numbers,
@@ -98,17 +98,19 @@ class Series:
             self._numbers[key] = decode_info(body)["metrics"]
         return self._numbers[key]
 
-    def movement(self, first: Step, step: Step, rank: Rank | None) -> tuple[int | None, bool]:
-        """How many rows are still what they were at the first step, and whether that is being found out."""
+    def movement(self, first: Step, step: Step, rank: Rank | None) -> tuple[dict[str, int | None], bool]:
+        """The numbers of what is still as it was at the first step, and whether they are being found out."""
+        from tb_embfactor.analysis.movement import MOVEMENT
         from tb_embfactor.arrays import decode_info
 
+        unknown: dict[str, int | None] = dict.fromkeys(MOVEMENT)
         then = first.checkpoint
         is_other = first.listed["shape"] != step.listed["shape"]
         if then["checkpoint"] == step.checkpoint["checkpoint"] or then["gone"] or is_other:
-            return None, False
+            return unknown, False
         params = {**step.names, "first": then["checkpoint"]}
         body = self._answers.queue("movement", step.checkpoint, params, rank, first_at=then["fingerprint"])
-        return (decode_info(body)["rows_unmoved"] if isinstance(body, bytes) else None), body is None and rank is not None
+        return (decode_info(body)["metrics"] if isinstance(body, bytes) else unknown), body is None and rank is not None
 
     def _key(self, step: Step, transform: str) -> str:
         return self._answers.key("spectrum", step.checkpoint, {**step.names, "transform": transform})

@@ -46,6 +46,12 @@ def make_apps(service: Service) -> dict[str, App]:
         return reply(request, {"metrics": [metric.to_json() for metric in METRICS.values()]})
 
     @route()
+    def ranks(request: wrappers.Request) -> wrappers.Response:
+        names = _matrix(request)
+        answer = service.ranks(**names, transform=_transform(request), wait_seconds=_wait(request))
+        return reply(request, answer, _is_current(request, names))
+
+    @route()
     def points(request: wrappers.Request) -> wrappers.Response:
         from tb_embfactor.analysis.projection import METHODS
 
@@ -106,6 +112,7 @@ def make_apps(service: Service) -> dict[str, App]:
         "/spectra": spectra,
         "/overview": overview,
         "/metrics": metrics,
+        "/ranks": ranks,
         "/points": points,
         "/labels": labels,
         "/rows": rows,

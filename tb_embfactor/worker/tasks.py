@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ from tb_embfactor.analysis.factorization import Factorization, as_blocks
 from tb_embfactor.analysis.movement import count_unmoved
 from tb_embfactor.analysis.numbers import metrics
 from tb_embfactor.analysis.projection import project
+from tb_embfactor.analysis.ranks import RULES, suggested_ranks
 from tb_embfactor.errors import UsageError
 from tb_embfactor.linalg.blocks import block_rows
+from tb_embfactor.linalg.row_statistics import RowSummary
 from tb_embfactor.linalg.spectrum import ALGORITHM, Spectrum, Svd, decompose
 from tb_embfactor.logdir import Logdir, Matrix, Scanner, parse_checkpoints_flag, parse_logdir_spec
 from tb_embfactor.messages import Message
@@ -73,9 +76,9 @@ class Tasks:
         return {}, self._kept(key, arrays.encode(tensors, info))
 
     def do_movement(self, run: str, checkpoint: str, matrix: str, first: str, key: str) -> Answer:
-        """How many rows are what they were at the first checkpoint, to the bit."""
+        """How much is what it was at the first checkpoint, to the bit."""
         now, then = self._matrix(run, checkpoint, matrix), self._matrix(run, first, matrix)
-        return {}, self._kept(key, arrays.encode({}, {"rows_unmoved": count_unmoved(now, then, self._report)}))
+        return {}, self._kept(key, arrays.encode({}, {"metrics": count_unmoved(now, then, self._report)}))
 
     def do_points(
         self, run: str, checkpoint: str, matrix: str, transform: str, key: str, method: str, n_components: int, axes: str | None
@@ -93,16 +96,19 @@ class Tasks:
             notes.append(Message("rows_skipped", {"n": f.rows_skipped, "n_rows": f.shape[0]}).to_json())
         tensors = {name: np.asarray(info.pop(name), np.float64) for name in ("weight", "share")}
         tensors["points"] = projection.points.astype(np.float32)
-        info |= {
-            "run": run,
-            "checkpoint": checkpoint,
-            "step": source.checkpoint.step,
-            "matrix": matrix,
+        info |= self._names(source, run) | {
             "axes": axes,
             "total_share": float(tensors["share"].sum()),
             "notes": notes,
         }
         return {}, self._kept(key, arrays.encode(tensors, info))
+
+    def do_ranks(self, run: str, checkpoint: str, matrix: str, transform: str, key: str) -> Answer:
+        """How many directions to keep, by every rule, with what each assumes."""
+        source = self._matrix(run, checkpoint, matrix)
+        found = suggested_ranks(self._factorize(source, transform))
+        info = self._names(source, run) | {"ranks": [{**RULES[rule].to_json(), **answer} for rule, answer in found.items()]}
+        return {}, self._kept(key, arrays.encode({}, info))
 
     def do_labels(self, run: str, checkpoint: str, matrix: str) -> Answer:
         """The label columns of a matrix."""
@@ -128,6 +134,9 @@ class Tasks:
         step = block_rows(source.shape[1])
         parts = [source.rows(start, min(start + step, stop)).astype(np.float32).tobytes() for start in range(0, stop, step)]
         return {}, b"".join(parts)
+
+    def _names(self, matrix: Matrix, run: str) -> dict[str, Any]:
+        return {"run": run, "checkpoint": matrix.checkpoint.id, "step": matrix.checkpoint.step, "matrix": matrix.name}
 
     def _matrix(self, run: str, checkpoint: str, matrix: str) -> Matrix:
         if self._logdir is None:
@@ -168,7 +177,9 @@ def _json(document: dict[str, Any]) -> Answer:
 
 def _pack(spectrum: Spectrum) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     tensors = {"mean": spectrum.mean, "unit_sum": spectrum.unit_sum}
-    info: dict[str, Any] = {name: getattr(spectrum, name) for name in ("n_rows", "n_skipped", "n_columns", "n_nonzero", "passes")}
+    info: dict[str, Any] = {"rows": asdict(spectrum.rows)} | {
+        name: getattr(spectrum, name) for name in ("n_rows", "n_skipped", "n_columns", "n_nonzero", "passes")
+    }
     for part in ("stored", "centered"):
         svd: Svd = getattr(spectrum, part)
         tensors |= {f"{part}.{name}": getattr(svd, name) for name in ("singular_values", "error_bound", "right")}
@@ -180,6 +191,7 @@ def _unpack(tensors: dict[str, np.ndarray], info: dict[str, Any]) -> Spectrum:
     for part in ("stored", "centered"):
         arrays_of = {name: tensors[f"{part}.{name}"] for name in ("singular_values", "error_bound", "right")}
         info[part] = Svd(**arrays_of, null_bound=info[part])
+    info["rows"] = RowSummary(**info["rows"])
     return Spectrum(mean=tensors["mean"], unit_sum=tensors["unit_sum"], **info)
 
 

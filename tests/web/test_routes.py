@@ -128,7 +128,10 @@ def test_waiting_for_an_answer(get: Callable[..., TestResponse]) -> None:
 def test_labels_rows_metrics_status_cancel(get: Callable[..., TestResponse]) -> None:
     assert get("labels", **NAMES).get_json()["columns"][0]["values"][:2] == ["word0", "word1"]
     assert arrays.decode(get("rows", **NAMES, start=1, stop=3).data)[0]["rows"].shape == (2, N_COLUMNS)
-    assert {"key", "name", "description", "formula", "source", "first"} == set(get("metrics").get_json()["metrics"][0])
+    assert {"key", "name", "description", "formula", "source", "subject", "first"} == set(get("metrics").get_json()["metrics"][0])
+    ranks = get("ranks", **NAMES).get_json()
+    assert (ranks["step"], ranks["matrix"]) == (10, "table")
+    assert {"key", "name", "assumes", "formula", "source", "centered", "rank", "line"} == set(ranks["ranks"][0])
     assert get("status").get_json()["state"] in ("idle", "busy")
     assert get("cancel", "POST", job="none").get_json() == {"cancelled": 0}
 
@@ -153,6 +156,7 @@ def test_the_tab_is_served_as_a_module(get: Callable[..., TestResponse]) -> None
         ("points", {**NAMES, "checkpoint": "run/nan.tiny"}, 422, "rows_not_finite"),
         ("points", {**NAMES, "wait": "31"}, 400, "bad_parameter"),
         ("labels", {**NAMES, "matrix": "x"}, 404, "unknown_matrix"),
+        ("ranks", {**NAMES, "checkpoint": "run/nan.tiny"}, 422, "rows_not_finite"),
         ("rows", {**NAMES, "start": 0, "stop": 61}, 400, "bad_parameter"),
         ("rows", {**NAMES, "start": -1, "stop": 1}, 400, "bad_parameter"),
         ("cancel", {"job": "1"}, 400, "bad_parameter"),
