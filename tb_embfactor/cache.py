@@ -2,6 +2,7 @@
 
     results/   small answers (spectra, numbers, projections): evicted last
     factors/   d×d factors that answers are made from: evicted first, since a pass over the matrix brings them back
+    copies/    (beside them; see copies.py) what had to be unpacked to be read
 
 An entry is a safetensors body in a file named after its key. It appears whole or not at all (atomic rename), so no lock
 is needed, two TensorBoards share one cache, and a killed process leaves at most a temporary file. A cache that cannot
@@ -13,18 +14,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
 from pathlib import Path
 from typing import Any, Literal
 
+from tb_embfactor.copies import evict
+
 Tier = Literal["results", "factors"]
 LIMIT_BYTES: dict[Tier, int] = {"results": 2 << 30, "factors": 2 << 30}
-_PARTIAL_SECONDS = 3600  # a temporary file older than this belongs to a process that was killed
-
-
-def default_directory() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return Path(base) / "tb_embfactor" / "v1"
 
 
 def key(**parts: Any) -> str:
@@ -74,21 +70,5 @@ class Cache:
         return self.directory / tier / name[:2] / f"{name}.safetensors"
 
     def _evict(self, tier: Tier) -> None:
-        """Delete what was used longest ago until the tier holds its limit."""
         assert self.directory is not None
-        entries, total = [], 0
-        for path in (self.directory / tier).glob("*/*"):
-            try:
-                status = path.stat()
-                if path.name.startswith(".") and status.st_mtime < time.time() - _PARTIAL_SECONDS:
-                    path.unlink()
-                    continue
-            except OSError:  # another process was faster
-                continue
-            entries.append((status.st_mtime, status.st_size, path))
-            total += status.st_size
-        for _, size, path in sorted(entries):
-            if total <= LIMIT_BYTES[tier]:
-                return
-            path.unlink(missing_ok=True)
-            total -= size
+        evict((self.directory / tier).glob("*/*"), LIMIT_BYTES[tier])

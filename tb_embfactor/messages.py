@@ -34,6 +34,8 @@ TEMPLATES: dict[str, str] = {
     "file_damaged": "{path} is damaged: {what}. Write the checkpoint again, or delete it.",
     "file_foreign": "{path} is not {expected}: {got}.",
     "file_too_large": "{path} was not read: {what} is {size}, and the limit is {limit}.",
+    "copy_failed": "{path} has to be unpacked or converted once before its rows can be read, and there was no room for {size} in "
+    "{directory} ({reason}). Free some space there, or choose another directory with --embfactor_cache.",
     "file_changed": "{path} changed while it was being read, so no result is shown. It is tried again.",
     "file_unsupported": "{path} cannot be read yet: {what}. {next}",
     "tensor_skipped": "{tensor} in {path} was left out: {reason}.",

@@ -81,7 +81,7 @@ class EmbfactorPlugin(base_plugin.TBPlugin):
 
 def _settings(context: base_plugin.TBContext) -> Any:
     from tb_embfactor import formats
-    from tb_embfactor.cache import default_directory
+    from tb_embfactor.copies import default_directory
     from tb_embfactor.worker import Settings
 
     flags = context.flags

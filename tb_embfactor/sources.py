@@ -42,6 +42,12 @@ class Source(Protocol):
         """Fill a writable, contiguous buffer of bytes from `offset`; IncompleteError where the source ends before."""
         ...
 
+    def fingerprint(self) -> str:
+        """What changes when the file behind it is written, replaced or truncated."""
+        ...
+
+    def close(self) -> None: ...
+
 
 class FileSource:
     """A regular file, open for reading. Closed by `close()` or with the `with` statement."""
@@ -53,6 +59,9 @@ class FileSource:
 
     def read_at(self, offset: int, n_bytes: int) -> bytes:
         _check_range(self, offset, n_bytes)
+        return self._read(offset, n_bytes)
+
+    def _read(self, offset: int, n_bytes: int) -> bytes:
         data = os.pread(self._fd, n_bytes, offset)
         while len(data) < n_bytes:
             more = os.pread(self._fd, n_bytes - len(data), offset + len(data))
@@ -72,7 +81,7 @@ class FileSource:
             done += count
 
     def fingerprint(self) -> str:
-        """What changes when the file is written, replaced or truncated: size, times and inode."""
+        """Its size, times and inode."""
         return stat_fingerprint(os.fstat(self._fd))
 
     def close(self) -> None:
@@ -108,6 +117,12 @@ class Window:
     def read_into(self, offset: int, buffer: memoryview) -> None:
         _check_range(self, offset, buffer.nbytes)
         self._parent.read_into(self._offset + offset, buffer)
+
+    def fingerprint(self) -> str:
+        return f"{self._parent.fingerprint()}@{self._offset}+{self.size}"
+
+    def close(self) -> None:
+        """Nothing: the source that it is a part of is closed by whoever opened that."""
 
 
 class SourceFile(io.RawIOBase):

@@ -31,6 +31,7 @@ FLOOR = {
     "formats": 2,
     "logdir": 2,
     "schema": 2,
+    "copies": 1,
     "sources": 1,
     "arrays": 0,
     "errors": 0,

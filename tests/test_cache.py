@@ -8,6 +8,7 @@ import pytest
 
 from tb_embfactor import arrays, cache
 from tb_embfactor.cache import Cache
+from tb_embfactor.copies import default_directory
 
 
 def test_what_is_put_comes_back(tmp_path: Path) -> None:
@@ -65,7 +66,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing_else(tmp_path: Path, monke
 
 def test_the_directory_is_the_users(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert cache.default_directory() == Path("/somewhere/tb_embfactor/v1")
+    assert default_directory() == Path("/somewhere/tb_embfactor/v1")
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", "/home/u")
-    assert cache.default_directory() == Path("/home/u/.cache/tb_embfactor/v1")
+    assert default_directory() == Path("/home/u/.cache/tb_embfactor/v1")

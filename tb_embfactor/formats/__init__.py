@@ -9,16 +9,18 @@ the first of its checkpoints is opened. What a reader must promise is on `Reader
 from __future__ import annotations
 
 import functools
+import hashlib
 import importlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, Union
 
-from tb_embfactor.errors import NotFoundError, UsageError
+from tb_embfactor.copies import Chunks, Copies, Copy
+from tb_embfactor.errors import IncompleteError, NotFoundError, UsageError
 from tb_embfactor.messages import Message
-from tb_embfactor.sources import Confinement, FileSource
+from tb_embfactor.sources import Confinement, FileSource, Source
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,16 +91,36 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class Folder:
-    """A directory as a format sees it: its entries by bare name, opened through confinement only."""
+    """A directory as a format sees it: its entries by bare name, opened through confinement only.
+
+    copies : where bytes are kept that can only be made from the first one on.
+    """
 
     path: Path
     confinement: Confinement
+    copies: Copies = field(default_factory=Copies)
 
     def open(self, name: str) -> FileSource:
         """Open an entry. Only bare names: what a checkpoint says of other files is never trusted as a path."""
         if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
             raise UsageError("bad_parameter", owner="checkpoint", name="file name", needed="a bare name", got=name)
         return self.confinement.open(self.path / name)
+
+    def copy(self, source: Source, what: str, size: int, make: Callable[[], Chunks]) -> Copy:
+        """The `size` bytes that `make` makes of an entry, as a source; the last ones are an error if it changed meanwhile.
+
+        what : which of all that could be made of the entry; another name whenever `make` learns to do it better.
+        """
+        state = source.fingerprint()
+
+        def make_of_one_state() -> Chunks:
+            appendix = yield from make()
+            if source.fingerprint() != state:
+                raise IncompleteError("file_changed", path=source.name)
+            return appendix
+
+        place = f"{self.path}\0{source.name}\0{state}\0{what}".encode("utf-8", "surrogateescape")
+        return self.copies.open(hashlib.blake2b(place, digest_size=20).hexdigest(), source.name, size, make_of_one_state)
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tb_embfactor.errors import DamagedError, UnsupportedError
+from tb_embfactor.errors import UnsupportedError
 from tb_embfactor.formats import MatrixInfo
 from tb_embfactor.formats.hdf5 import Contents
 from tb_embfactor.formats.keras_legacy import LegacyModel, is_legacy
@@ -17,7 +16,7 @@ from tb_embfactor.formats.keras_model import SavedModel
 from tb_embfactor.formats.steps import choose_step
 from tb_embfactor.formats.stored import StoredTensors, Tensor, only_our_errors
 from tb_embfactor.messages import Message
-from tb_embfactor.sources import FileSource, Source, stat_fingerprint
+from tb_embfactor.sources import Source, stat_fingerprint
 
 MAX_JSON_BYTES = 16 << 20
 
@@ -25,13 +24,13 @@ MAX_JSON_BYTES = 16 << 20
 class KerasReader(StoredTensors):
     """See `tb_embfactor.formats.Reader`.
 
-    files : the open ones, each at its path; the first stands for the model.
+    files : all that is open; the first stands for the model. paths : of the files that its state is known by.
     in_name : the step that names tell. checksum : of the content, where there is one.
     """
 
     def __init__(
         self,
-        files: Sequence[FileSource],
+        files: Sequence[Source],
         paths: Sequence[Path],
         model: SavedModel | LegacyModel,
         in_name: int | None,
@@ -88,12 +87,6 @@ def _iterations(model: SavedModel | LegacyModel) -> int | None:
     return max((count for count in counts if 0 <= count < 1 << 53), default=None)
 
 
-def read_json(source: Source, crc32: int | None = None) -> dict[str, Any]:
-    if source.size > MAX_JSON_BYTES:
-        size, limit = f"{source.size} bytes", f"{MAX_JSON_BYTES} bytes"
-        raise UnsupportedError("file_too_large", path=source.name, what="a description in JSON", size=size, limit=limit)
-    data = source.read_at(0, source.size)
-    if crc32 is not None and zlib.crc32(data) != crc32:
-        raise DamagedError("file_damaged", path=source.name, what="its checksum does not fit")
+def read_json(data: bytes) -> dict[str, Any]:
     document = json.loads(data)
     return document if isinstance(document, dict) else {}

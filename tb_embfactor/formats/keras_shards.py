@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from tb_embfactor.errors import DamagedError, UnsupportedError
 from tb_embfactor.formats import Folder
 from tb_embfactor.formats.hdf5 import Contents, read_contents
-from tb_embfactor.formats.keras_reader import KerasReader, read_json, recognize
+from tb_embfactor.formats.keras_reader import MAX_JSON_BYTES, KerasReader, read_json, recognize
 from tb_embfactor.formats.steps import step_in_name
 from tb_embfactor.formats.stored import only_our_errors
 from tb_embfactor.sources import FileSource, Source
@@ -30,7 +30,10 @@ def open_reader(folder: Folder, name: str) -> KerasReader:
 
 def _list_shards(index: Source) -> list[str]:
     """The files that the index of a sharded model names, each of which lies beside it."""
-    weights = read_json(index).get("weight_map")
+    if index.size > MAX_JSON_BYTES:
+        size, limit = f"{index.size} bytes", f"{MAX_JSON_BYTES} bytes"
+        raise UnsupportedError("file_too_large", path=index.name, what="the index of a sharded model", size=size, limit=limit)
+    weights = read_json(index.read_at(0, index.size)).get("weight_map")
     if not isinstance(weights, dict):
         expected, got = "the index of a sharded model of Keras", "it has no weight_map"
         raise UnsupportedError("file_foreign", path=index.name, expected=expected, got=got)

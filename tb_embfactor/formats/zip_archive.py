@@ -1,4 +1,4 @@
-"""Zip archives of stored members, each readable as a window of the file.
+"""Zip archives, whose members are readable as windows of the file where they are stored, and as copies where they are deflated.
 
 Stricter than `zipfile`, which is made for mending archives: what a hostile archive gains by telling different readers
 different things is refused. The central directory is the truth, it ends where the end record begins, the members lie
@@ -8,9 +8,12 @@ one after another from the first byte, no two share a name or a byte, and each l
 from __future__ import annotations
 
 import struct
+import zlib
 from dataclasses import dataclass
 
+from tb_embfactor.copies import Chunks
 from tb_embfactor.errors import DamagedError, IncompleteError, UnsupportedError
+from tb_embfactor.formats import Folder
 from tb_embfactor.sources import Source, Window
 
 MAX_DIRECTORY_BYTES = 16 << 20
@@ -24,7 +27,9 @@ _LOCAL = struct.Struct("<4s5H3I2H")
 _IN_EXTRA, _IN_EXTRA_16 = 0xFFFFFFFF, 0xFFFF  # marks a value that is written elsewhere, in 64 bits
 
 _ENCRYPTED, _SIZES_FOLLOW, _UTF8 = 1 << 0, 1 << 3, 1 << 11
-_STORED = 0
+_STORED, _DEFLATED = 0, 8
+_MOST_INFLATED = 1032  # bytes that one byte of a deflated stream can stand for
+_CHUNK_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -40,15 +45,58 @@ class Member:
     flags: int
     method: int
 
-    def open(self) -> Window:
-        """Its content as a source; only if it is stored as it is."""
+    def open(self, folder: Folder | None = None) -> Source:
+        """Its content as a source; where it is deflated, as a copy that the folder keeps, or UnsupportedError without one."""
+        content = self._stored()
+        if self.method == _STORED:
+            return content
+        if folder is None:
+            raise self._unsupported(content.name, "it is compressed")
+        if self.size > _MOST_INFLATED * (self.stored_size + 1):
+            what = f"{self.stored_size} compressed bytes cannot unpack to the {self.size} that it states"
+            raise DamagedError("file_damaged", path=content.name, what=what)
+        return folder.copy(self.source, f"inflated {self.name}", self.size, lambda: self._inflate(content))
+
+    def read(self, limit: int) -> bytes:
+        """Its whole content, verified; at most `limit` bytes."""
+        content = self._stored()
+        if self.size > limit:
+            size = f"{self.size} bytes"
+            raise UnsupportedError("file_too_large", path=content.name, what="its content", size=size, limit=f"{limit} bytes")
+        parts = self._inflate(content) if self.method == _DEFLATED else [content.read_at(0, content.size)]
+        data = b"".join(parts)
+        if zlib.crc32(data) != self.crc32 or len(data) != self.size:
+            raise DamagedError("file_damaged", path=content.name, what="its checksum does not fit")
+        return data
+
+    def _stored(self) -> Window:
+        """Its bytes as they lie in the archive."""
         shown = f"{self.source.name} ({self.name})"
-        if self.flags & _ENCRYPTED or self.method != _STORED:
-            what = "it is encrypted" if self.flags & _ENCRYPTED else f"it is compressed (method {self.method})"
-            raise UnsupportedError("file_unsupported", path=shown, what=what, next="Save the model again with Keras.")
-        if self.size != self.stored_size:
+        if self.flags & _ENCRYPTED:
+            raise self._unsupported(shown, "it is encrypted")
+        if self.method not in (_STORED, _DEFLATED):
+            raise self._unsupported(shown, f"it is compressed in a way that is not read (method {self.method})")
+        if self.method == _STORED and self.size != self.stored_size:
             raise DamagedError("file_damaged", path=shown, what="it is stored, yet has two sizes")
-        return Window(self.source, self._check_local_header(), self.size, shown)
+        return Window(self.source, self._check_local_header(), self.stored_size, shown)
+
+    def _unsupported(self, shown: str, what: str) -> UnsupportedError:
+        return UnsupportedError("file_unsupported", path=shown, what=what, next="Save it again without that.")
+
+    def _inflate(self, content: Source) -> Chunks:
+        """What it unpacks to, never more than it states, and verified at the end."""
+        stream, crc, n_left = zlib.decompressobj(-zlib.MAX_WBITS), 0, self.size
+        for start in range(0, content.size, _CHUNK_BYTES):
+            data, is_held_back = content.read_at(start, min(_CHUNK_BYTES, content.size - start)), True
+            while is_held_back and n_left >= 0:
+                limit = min(_CHUNK_BYTES, n_left + 1)
+                chunk = stream.decompress(data, limit)
+                data, is_held_back = stream.unconsumed_tail, len(chunk) == limit
+                crc, n_left = zlib.crc32(chunk, crc), n_left - len(chunk)
+                yield chunk
+        if not stream.eof or crc != self.crc32 or n_left:
+            raise DamagedError("file_damaged", path=content.name, what="it does not unpack to what its checksum says")
+        return None
 
     def _check_local_header(self) -> int:
         """Where the content starts, if the header before it tells the same as the directory."""

@@ -9,11 +9,12 @@ from tb_embfactor.errors import NotFoundError
 from tb_embfactor.logdir.labels import Column, Labels, LabelTable
 from tb_embfactor.logdir.model import Blocks, Checkpoint, Logdir, Matrix, Problem, Run, Scanned
 from tb_embfactor.logdir.opening import open_checkpoint
-from tb_embfactor.logdir.readers import READERS
+from tb_embfactor.logdir.readers import COPIES, READERS
 from tb_embfactor.logdir.runs import SpecEntry, parse_checkpoints_flag, parse_logdir_spec
 from tb_embfactor.logdir.scan import Scanner
 
 __all__ = [
+    "COPIES",
     "READERS",
     "Blocks",
     "Checkpoint",

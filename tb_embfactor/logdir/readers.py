@@ -17,12 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tb_embfactor import formats
+from tb_embfactor.copies import Copies, default_directory
 from tb_embfactor.errors import IncompleteError, ReadError
 from tb_embfactor.formats import Folder, MatrixInfo, Reader
 from tb_embfactor.messages import Message
 from tb_embfactor.sources import Confinement, stat_fingerprint
 
 MAX_IDLE_READERS = 4
+COPIES = Copies(lambda: default_directory() / "copies")  # the worker process sets another place, and reports
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Location:
     shown: str
 
     def open(self) -> Reader:
-        return formats.get(self.format).open_reader(Folder(Path(self.folder), self.confinement), self.name)
+        return formats.get(self.format).open_reader(Folder(Path(self.folder), self.confinement, COPIES), self.name)
 
     def read_header(self) -> Header:
         reader = self.open()

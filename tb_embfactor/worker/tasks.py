@@ -6,6 +6,7 @@ import json
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from tb_embfactor.errors import UsageError
 from tb_embfactor.linalg.blocks import block_rows
 from tb_embfactor.linalg.row_statistics import RowSummary
 from tb_embfactor.linalg.spectrum import ALGORITHM, Spectrum, Svd, decompose
-from tb_embfactor.logdir import Logdir, Matrix, Scanner, parse_checkpoints_flag, parse_logdir_spec
+from tb_embfactor.logdir import COPIES, Logdir, Matrix, Scanner, parse_checkpoints_flag, parse_logdir_spec
 from tb_embfactor.messages import Message
 from tb_embfactor.worker import Settings
 
@@ -42,7 +43,10 @@ class Tasks:
             formats.register(formats.Format(**row))  # type: ignore[arg-type]
         self._report = report
         self._set_aside = set_aside
-        self._cache = cache.Cache(cache.Path(settings.cache_directory) if settings.cache_directory else None)
+        directory = Path(settings.cache_directory) if settings.cache_directory else None
+        self._cache = cache.Cache(directory)
+        COPIES.find_directory = lambda: directory and directory / "copies"
+        COPIES.report = lambda share: report(progress=share)
         self._settings = settings
         self._scanner: Scanner | None = None
         self._logdir: Logdir | None = None

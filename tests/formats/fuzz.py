@@ -59,6 +59,8 @@ TARGETS = [
     Target("keras, its HDF5", "keras_functional/files/epoch-01.keras", "keras", region=(0.18, 0.98)),
     Target("keras, its directory", "keras_functional/files/epoch-01.keras", "keras", region=(0.99, 1)),
     Target("keras, its configuration", "keras_functional/files/epoch-01.keras", "keras", region=(0, 0.18), checked=False),
+    Target("keras, deflated", "deflated/files/small.keras", "keras"),
+    Target("keras, deflated, no checksums", "deflated/files/small.keras", "keras", checked=False),
     Target("keras weights", "weights/files/ckpt_0007.weights.h5", "keras-hdf5"),
     Target("keras weights, gzip", "repacked/files/gzip.weights.h5", "keras-hdf5"),
     Target("keras weights, newest", "repacked/files/latest.weights.h5", "keras-hdf5"),
@@ -81,7 +83,7 @@ class _Anything(int):
 
 @contextlib.contextmanager
 def without_checksums() -> Iterator[None]:
-    places = ("leveldb_table.masked_crc32c", "bundle.mask_crc", "stored.mask_crc", "keras_reader.zlib.crc32")
+    places = ("leveldb_table.masked_crc32c", "bundle.mask_crc", "stored.mask_crc", "zip_archive.zlib.crc32")
     with contextlib.ExitStack() as stack:
         for place in places:
             stack.enter_context(mock.patch(f"tb_embfactor.formats.{place}", return_value=_Anything()))
