@@ -9,6 +9,7 @@ import type {
   Pending,
   PointsInfo,
   ProjectorAbout,
+  RanksReply,
   Role,
   Sentence,
   SpectraInfo,
@@ -166,6 +167,10 @@ export class Api {
       { ...rest, n_components: nComponents, axes: axes?.checkpoint, v: fingerprint, axes_v: axes?.fingerprint },
       asking,
     );
+  }
+
+  ranks({ fingerprint, ...name }: MatrixName, transform: string, asking?: Asking): Promise<RanksReply> {
+    return this.getJson("ranks", { ...name, transform, v: fingerprint }, asking);
   }
 
   labels({ fingerprint, ...name }: MatrixName, asking?: Asking): Promise<Labels> {

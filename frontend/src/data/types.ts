@@ -127,6 +127,29 @@ export interface MetricEntry {
   first: boolean;
 }
 
+/** A rule for how many directions to keep. */
+export interface RankRule {
+  key: string;
+  name: string;
+  assumes: string;
+  formula: string;
+  source: string;
+  /** Of the centred singular values, or of those of the matrix as stored. */
+  centered: boolean;
+  /** Null where the rule has no answer. */
+  rank: number | null;
+  /** The singular value that what is kept exceeds; null for a rule that is no line. */
+  line: number | null;
+}
+
+export interface RanksReply {
+  run: string;
+  checkpoint: string;
+  step: number | null;
+  matrix: string;
+  ranks: RankRule[];
+}
+
 export interface PointsInfo {
   run: string;
   checkpoint: string;

@@ -140,6 +140,13 @@ export const en = {
   "hint.steps": "Drag, or use the arrow keys",
   "hint.points": "Scroll to zoom, drag to move. A click selects a point here and in the projector.",
 
+  "rules.title": "Directions to keep",
+  "rules.about": "How many, by every rule. A chosen one is a line on the spectrum.",
+  "rules.mark": "{name} · {n}",
+  "rules.assumes": "Assumes: {assumes}",
+  "rules.centered": "Of the centred singular values; drawn on them",
+  "rules.stored": "Of the singular values of the matrix as stored; drawn on them",
+
   "points.title": "Projection",
   "points.method": "Factors shown",
   "points.pca": "PCA of W",

@@ -1,9 +1,10 @@
 /** What the tab says: t("key", params), tn("key", n), and sentences and numbers of the server by their codes. */
 import { type Signal, signal } from "@preact/signals";
-import type { MetricEntry, Sentence } from "../data/types";
+import type { MetricEntry, RankRule, Sentence } from "../data/types";
 import { en, type Table } from "./en";
 import { zh } from "./zh";
 import zhNumbers from "./zh.numbers.json";
+import zhRules from "./zh.rules.json";
 import zhServer from "./zh.server.json";
 
 type Names<Text extends string> = Text extends `${string}{${infer Name}}${infer Rest}` ? Name | Names<Rest> : never;
@@ -12,6 +13,7 @@ export type Key = keyof typeof en;
 export type PluralKey = Key extends infer Each ? (Each extends `${infer Base}.other` ? Base : never) : never;
 type Params<Text extends string> = [Names<Text>] extends [never] ? [] : [params: Fill<Text>];
 type Known = Pick<MetricEntry, "name" | "description" | "formula">;
+type KnownRule = Pick<RankRule, "name" | "assumes">;
 
 export interface Language {
   /** BCP 47: of the document, of numbers and dates. */
@@ -23,11 +25,13 @@ export interface Language {
   server: Readonly<Record<string, string>>;
   /** Names, descriptions and formulas of the named numbers by their key; one that is missing is called what the server calls it. */
   numbers: Readonly<Record<string, Known>>;
+  /** The same of the rules for how many directions to keep. */
+  rules: Readonly<Record<string, KnownRule>>;
 }
 
 export const LANGUAGES = {
-  en: { code: "en", name: "English", table: en, server: {}, numbers: {} },
-  zh: { code: "zh-CN", name: "简体中文", table: zh, server: zhServer, numbers: zhNumbers },
+  en: { code: "en", name: "English", table: en, server: {}, numbers: {}, rules: {} },
+  zh: { code: "zh-CN", name: "简体中文", table: zh, server: zhServer, numbers: zhNumbers, rules: zhRules },
 } as const satisfies Record<string, Language>;
 export type LanguageKey = keyof typeof LANGUAGES;
 
@@ -85,4 +89,9 @@ export function sayVerdict(part: "name" | "evidence", { code, params }: Sentence
 /** What a named number is called and what it says. */
 export function sayNumber(entry: MetricEntry): Known {
   return language.value.numbers[entry.key] ?? entry;
+}
+
+/** What a rule for how many directions to keep is called and what it assumes. */
+export function sayRule(rule: RankRule): KnownRule {
+  return language.value.rules[rule.key] ?? rule;
 }

@@ -131,6 +131,13 @@ export const zh: Table = {
   "hint.steps": "拖动，或按方向键",
   "hint.points": "滚轮缩放，拖动平移。点击一个点，它在这里和投影器中会同时被选中。",
 
+  "rules.title": "保留多少方向",
+  "rules.about": "各种规则给出的数目；选中的规则画成谱上的线。",
+  "rules.mark": "{name} · {n}",
+  "rules.assumes": "前提：{assumes}",
+  "rules.centered": "针对中心化的奇异值，画在其谱上",
+  "rules.stored": "针对原始矩阵的奇异值，画在其谱上",
+
   "points.title": "投影",
   "points.method": "显示的因子",
   "points.pca": "W 的主成分",

@@ -3,13 +3,14 @@ import uPlot from "uplot";
 import type { Theme } from "../host/theme";
 import { stepColour } from "../points/palette";
 import { roundTicks } from "../points/ticks";
+import { drawMarks, type Mark } from "./marks";
 import { type Spectra, type SpectrumLine, sampled, shownIndices } from "./series";
 
 export interface SpectrumSpec {
   spectra: Spectra;
   indexScale: "linear" | "log";
   theme: Theme;
-  colours: { ink: string; faint: string; line: string; accent: string; energy: string };
+  colours: { ink: string; faint: string; line: string; accent: string; energy: string; surface: string };
   names: { index: string; value: string; energy: string };
   formatIndex: (index: number) => string;
   formatShare: (share: number) => string;
@@ -60,7 +61,7 @@ function logIndexSplits(width: number): Pick<uPlot.Axis, "splits" | "filter"> {
 const LEAST_RATIO = 8;
 
 /** Lowest and highest value of the lines, with a little room. */
-function valueRange(lines: readonly SpectrumLine[]): [number, number] {
+function valueRange(lines: readonly SpectrumLine[], marks: readonly Mark[]): [number, number] {
   let low = Infinity;
   let high = -Infinity;
   for (const { sigma } of lines) {
@@ -69,6 +70,7 @@ function valueRange(lines: readonly SpectrumLine[]): [number, number] {
     low = Math.min(low, sigma[sigma.length - 1]);
   }
   if (!(high > 0)) return [0.1, 1];
+  for (const { kind, at } of marks) if (kind === "level") low = Math.min(low, at);
   const room = Math.max((high / low) ** 0.05, 1.1, Math.sqrt((LEAST_RATIO * low) / high));
   return [low / room, high * room];
 }
@@ -78,6 +80,7 @@ export class SpectrumPlot {
   private indices: number[] = [];
   private spec: SpectrumSpec | null = null;
   private currentAt = -1;
+  private marks: readonly Mark[] = [];
   private width = 0;
   private height = 0;
 
@@ -106,6 +109,12 @@ export class SpectrumPlot {
     this.currentAt = at;
     this.plot?.setData(this.data(), false);
     this.plot?.redraw(false);
+  }
+
+  setMarks(marks: readonly Mark[]): void {
+    if (JSON.stringify(marks) === JSON.stringify(this.marks)) return;
+    this.marks = marks;
+    this.build();
   }
 
   /** Moves the cursor by places, for keys. */
@@ -148,7 +157,7 @@ export class SpectrumPlot {
   private options(spec: SpectrumSpec): uPlot.Options {
     const { lines } = spec.spectra;
     const { colours } = spec;
-    const [low, high] = valueRange(lines);
+    const [low, high] = valueRange(lines, this.marks);
     const nLines = Math.max(lines.length - 1, 1);
     const axis = { stroke: colours.faint, font: FONT, labelFont: `500 ${FONT}`, labelSize: 16, labelGap: 0 };
     const ticks = { stroke: colours.line, width: 1, size: 4 };
@@ -227,6 +236,15 @@ export class SpectrumPlot {
         },
       ],
       hooks: {
+        draw: [
+          (plot) =>
+            drawMarks(plot, this.marks, {
+              ink: colours.faint,
+              line: colours.faint,
+              surface: colours.surface,
+              font: FONT,
+            }),
+        ],
         setCursor: [
           (plot) => {
             const { idx, left } = plot.cursor;

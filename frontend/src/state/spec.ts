@@ -56,6 +56,8 @@ export interface Spec {
   /** Whether each axis is stretched to fill the view, or all have one scale. */
   stretch: boolean;
   centered: boolean;
+  /** Rules for how many directions to keep that are drawn on the spectrum. */
+  rules: readonly string[];
   indexScale: (typeof SCALES)[number];
   /** Label column, AUTO_COLOUR or NO_COLOUR. */
   colour: string;
@@ -80,6 +82,7 @@ export const DEFAULT_SPEC: Readonly<Spec> = {
   components: [0, 1, 2],
   stretch: false,
   centered: true,
+  rules: ["tracy_widom", "gavish_donoho"],
   indexScale: "linear",
   colour: AUTO_COLOUR,
   projectorValues: "scores",

@@ -3,7 +3,7 @@ import { batch, computed, effect, type ReadonlySignal, type Signal, signal } fro
 import { type Api, type MatrixName, ownSentence } from "../data/api";
 import { ByteCache } from "../data/cache";
 import type { ArrayReply } from "../data/decode";
-import type { Catalogue, Labels, MetricEntry, PointsInfo, Sentence, SpectraInfo } from "../data/types";
+import type { Catalogue, Labels, MetricEntry, PointsInfo, RanksReply, Sentence, SpectraInfo } from "../data/types";
 import { type Current, findCurrent, screenOf, settle } from "./current";
 import { type Poll, poll } from "./poll";
 import { type Resource, resource, sentenceOf, type Wanted } from "./resource";
@@ -58,6 +58,7 @@ export class Store {
   readonly spectra: Resource<SpectraReply>;
   readonly points: Resource<PointsReply>;
   readonly labels: Resource<Labels>;
+  readonly ranks: Resource<RanksReply>;
   readonly metrics: Resource<MetricEntry[]>;
   readonly catalogueFeed: Poll;
   private readonly cache = new ByteCache<PointsReply>(CACHE_BYTES);
@@ -101,6 +102,7 @@ export class Store {
       computed(() => (this.isWaiting.value ? null : this.wantedPoints(this.current.value))),
       { cache: this.cache, bytesOf: (reply) => reply.n_bytes },
     );
+    this.ranks = resource(computed(() => (this.isWaiting.value ? null : this.wantedRanks())));
     this.labels = resource(computed(() => this.wantedLabels()));
     this.metrics = resource(computed(() => ({ key: "metrics", load: (asking) => this.api.metrics(asking) })));
     this.catalogueFeed = poll(() => this.askCatalogue());
@@ -258,6 +260,18 @@ export class Store {
         // A step that cannot be read says so when somebody goes to it.
       }
     }
+  }
+
+  private wantedRanks(): Wanted<RanksReply> | null {
+    const name = this.name.value;
+    if (!name) return null;
+    const { transform } = this.spec.value;
+    const series = JSON.stringify([name.run, name.matrix, transform]);
+    return {
+      key: `${series} ${name.fingerprint}`,
+      keeps: (earlier) => earlier.startsWith(`${series} `),
+      load: (asking) => this.api.ranks(name, transform, asking),
+    };
   }
 
   private wantedLabels(): Wanted<Labels> | null {

@@ -53,6 +53,13 @@ function parseRoles(raw: string): Spec["roles"] | undefined {
   return roles.length > 0 ? roles : undefined;
 }
 
+/** Names of the server, which this page need not know. */
+function parseNames(raw: string): string[] | undefined {
+  return /^[a-z0-9_]{0,40}(,[a-z0-9_]{1,40}){0,20}$/.test(raw)
+    ? raw.split(",").filter((name) => name !== "")
+    : undefined;
+}
+
 const FIELDS: { [Key in keyof Spec]: Field<Spec[Key]> } = {
   screen: choice("screen", SCREENS),
   find: text("find"),
@@ -79,6 +86,7 @@ const FIELDS: { [Key in keyof Spec]: Field<Spec[Key]> } = {
   },
   stretch: flag("stretch"),
   centered: flag("centered"),
+  rules: { key: "rules", parse: parseNames, format: (value) => value.join() },
   indexScale: choice("index", SCALES),
   colour: text("colour"),
   projectorValues: choice("projector", PROJECTOR_VALUES),

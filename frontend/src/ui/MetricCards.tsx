@@ -1,5 +1,5 @@
 /** The named numbers of the current checkpoint: four, and the rest on request. What each means is said on hover and focus. */
-import { type Signal, useSignal } from "@preact/signals";
+import type { Signal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import type { MetricEntry, MetricValue, SpectraInfo } from "../data/types";
 import { sayNumber, t } from "../i18n";
@@ -7,8 +7,8 @@ import { useShared } from "./context";
 import { formatCosine, formatCount, formatMetric } from "./format";
 import { Icon } from "./icons";
 import { Sparkline } from "./Sparkline";
+import { useTip } from "./useTip";
 
-const TIP_WIDTH = 300;
 /** Numbers that count directions: said beside how many there are. */
 const OF_DIRECTIONS = /^(effective_rank|gavish_donoho_rank|energy_rank_.*)$/;
 
@@ -48,53 +48,31 @@ interface CardProps {
 }
 
 function Card({ entry, info, at }: CardProps) {
-  const tip = useId();
-  const place = useSignal<{ left: number; top: number } | null>(null);
+  const { handlers, tip } = useTip();
   const value = info.checkpoints[at]?.metrics?.[entry.key];
   const history = info.checkpoints.map((checkpoint) => numeric(checkpoint.metrics?.[entry.key]));
-  const most = numeric(value) === null ? null : mostOf(entry.key, info);
+  const most = mostOf(entry.key, info);
   const { name, description, formula } = sayNumber(entry);
-  const show = (element: HTMLElement) => {
-    const box = element.getBoundingClientRect();
-    const left = Math.min(Math.max(box.left, 8), window.innerWidth - TIP_WIDTH - 8);
-    place.value = { left, top: box.bottom + 6 };
-  };
-  const hide = () => {
-    place.value = null;
-  };
   return (
-    <button
-      type="button"
-      class="card"
-      aria-describedby={tip}
-      onMouseEnter={(event) => show(event.currentTarget)}
-      onMouseLeave={hide}
-      onFocus={(event) => show(event.currentTarget)}
-      onBlur={hide}
-      onKeyDown={(event) => event.key === "Escape" && hide()}
-    >
+    <button type="button" class="card" {...handlers}>
       <span class="card-name">{name}</span>
       <span class="card-row">
         <span class="card-value" title={value === null ? t("metrics.none") : undefined}>
           {entry.key === COSINE && typeof value === "number" ? formatCosine(value) : formatMetric(value)}
-          {most !== null && <small> {t("metrics.ofMost", { most: formatCount(most) })}</small>}
+          {most !== null && numeric(value) !== null && (
+            <small> {t("metrics.ofMost", { most: formatCount(most) })}</small>
+          )}
         </span>
-        <Sparkline values={history} at={at} most={mostOf(entry.key, info)} />
+        <Sparkline values={history} at={at} most={most} />
       </span>
-      <span
-        id={tip}
-        role="tooltip"
-        class="tip"
-        hidden={!place.value}
-        style={
-          place.value ? { left: `${place.value.left}px`, top: `${place.value.top}px`, width: `${TIP_WIDTH}px` } : {}
-        }
-      >
-        <b>{name}</b>
-        <span>{description}</span>
-        {formula && <code>{formula}</code>}
-        {entry.source && <span class="quiet source">{entry.source}</span>}
-      </span>
+      {tip(
+        <>
+          <b>{name}</b>
+          <span>{description}</span>
+          {formula && <code>{formula}</code>}
+          {entry.source && <span class="quiet source">{entry.source}</span>}
+        </>,
+      )}
     </button>
   );
 }

@@ -1,7 +1,9 @@
 /** Puts the spectrum plot on the screen and reads out the value under the pointer. */
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
-import { t } from "../i18n";
+import type { RankRule } from "../data/types";
+import { sayRule, t } from "../i18n";
+import type { Mark } from "../plots/marks";
 import { SpectrumPlot } from "../plots/spectrum";
 import { useShared } from "./context";
 import { formatCount, formatNumber, formatShare } from "./format";
@@ -9,6 +11,13 @@ import { themeColours } from "./themeColours";
 import { useSize } from "./useSize";
 
 const STEPS: Record<string, number> = { ArrowLeft: -1, ArrowRight: 1, PageUp: -10, PageDown: 10 };
+
+/** A rule as a line on the spectrum that it looks at. */
+function markOf(rule: RankRule, centered: boolean): Mark[] {
+  if (rule.rank === null || rule.centered !== centered) return [];
+  const label = t("rules.mark", { name: sayRule(rule).name, n: formatCount(rule.rank) });
+  return [rule.line === null ? { kind: "rank", at: rule.rank, label } : { kind: "level", at: rule.line, label }];
+}
 
 export function SpectrumChart() {
   const { store, model, theme } = useShared();
@@ -48,6 +57,13 @@ export function SpectrumChart() {
   useSignalEffect(() => {
     void model.spectra.value;
     create()?.setCurrent(current.value);
+  });
+  useSignalEffect(() => {
+    const centered = store.spec.value.centered;
+    const drawn = (store.ranks.state.value.value?.ranks ?? []).filter(({ key }) =>
+      store.spec.value.rules.includes(key),
+    );
+    create()?.setMarks(drawn.flatMap((rule) => markOf(rule, centered)));
   });
   useEffect(() => () => plot.current?.dispose(), []);
 

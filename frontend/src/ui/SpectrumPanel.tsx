@@ -6,6 +6,7 @@ import { useShared } from "./context";
 import { Segmented } from "./controls";
 import { formatBytes, formatCheckpoint, formatSeconds } from "./format";
 import { ErrorNote, Panel, ProgressBar, Wait } from "./panel";
+import { RankRules } from "./RankRules";
 import { SpectrumChart } from "./SpectrumChart";
 
 function Tools() {
@@ -111,7 +112,12 @@ function Body() {
       {here?.state === "waiting" && <Large bytes={here.bytes} seconds={here.expected_seconds} />}
       {here?.state === "pending" && <Wait compact label={t("spectrum.notYet")} pending={null} />}
       {anything && <SpectrumChart />}
-      {anything && <StepLegend />}
+      {anything && (
+        <div class="spectrum-foot">
+          <StepLegend />
+          {here?.state === "done" && <RankRules />}
+        </div>
+      )}
       <Notes />
     </>
   );
