@@ -10,6 +10,7 @@ from string import Formatter
 import pytest
 
 from tb_embfactor.analysis.numbers import METRICS
+from tb_embfactor.analysis.ranks import RULES
 from tb_embfactor.messages import TEMPLATES
 
 I18N = Path(__file__).resolve().parents[1] / "frontend/src/i18n"
@@ -41,6 +42,12 @@ def test_every_named_number_has_a_chinese_name_and_description() -> None:
     for key, known in numbers.items():
         assert set(known) == {"name", "description", "formula"}, key
         assert CHINESE.search(known["name"]) and CHINESE.search(known["description"]), key
+
+
+def test_every_rule_has_a_chinese_name_and_what_it_assumes() -> None:
+    rules = json.loads((I18N / "zh.rules.json").read_text(encoding="utf-8"))
+    assert set(rules) == set(RULES)
+    assert all(CHINESE.search(known["assumes"]) and known["name"] and known["formula"] for known in rules.values())
 
 
 def test_a_verdict_says_what_was_found_and_then_what_to_try(sentences: dict[str, str]) -> None:

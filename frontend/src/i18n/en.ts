@@ -72,9 +72,6 @@ export const en = {
   "metrics.no": "no",
   "metrics.ofMost": "of {most}",
 
-  "metrics.rowsUnmoved": "Rows never moved",
-  "metrics.rowsUnmovedAbout": "How many rows are to the bit what they were at the first checkpoint of the run.",
-
   "verdict.more.one": "{n} more",
   "verdict.more.other": "{n} more",
   "verdict.pending": "The numbers of this checkpoint are being computed",

@@ -13,7 +13,7 @@ export type Key = keyof typeof en;
 export type PluralKey = Key extends infer Each ? (Each extends `${infer Base}.other` ? Base : never) : never;
 type Params<Text extends string> = [Names<Text>] extends [never] ? [] : [params: Fill<Text>];
 type Known = Pick<MetricEntry, "name" | "description" | "formula">;
-type KnownRule = Pick<RankRule, "name" | "assumes">;
+type KnownRule = Pick<RankRule, "name" | "assumes" | "formula">;
 
 export interface Language {
   /** BCP 47: of the document, of numbers and dates. */

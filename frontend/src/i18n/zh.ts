@@ -70,9 +70,6 @@ export const zh: Table = {
   "metrics.no": "否",
   "metrics.ofMost": "/ {most}",
 
-  "metrics.rowsUnmoved": "从未变动的行",
-  "metrics.rowsUnmovedAbout": "与本次运行的第一个检查点相比，逐位完全相同的行数。",
-
   "verdict.more.other": "另有 {n} 条",
   "verdict.pending": "正在计算这个检查点的指标",
   "verdict.drag": "◂ 拖到第 {step} 步，看它如何发生",

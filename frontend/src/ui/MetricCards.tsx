@@ -10,6 +10,7 @@ import { Sparkline } from "./Sparkline";
 import { useTip } from "./useTip";
 
 /** Numbers that count directions: said beside how many there are. */
+const OF_ROWS = /_rows$|^rows_/;
 const OF_DIRECTIONS = /^(effective_rank|gavish_donoho_rank|energy_rank_.*)$/;
 
 function numeric(value: MetricValue | undefined): number | null {
@@ -19,23 +20,7 @@ function numeric(value: MetricValue | undefined): number | null {
 /** Out of how many a number counts. */
 function mostOf(key: string, info: SpectraInfo): number | null {
   if (OF_DIRECTIONS.test(key)) return Math.min(...info.shape);
-  return key === ROWS_UNMOVED ? info.shape[0] : null;
-}
-
-/** Comes with the numbers of a checkpoint but not from its spectrum, so the server's list of those has it not. */
-const ROWS_UNMOVED = "rows_unmoved";
-
-function allEntries(entries: readonly MetricEntry[]): MetricEntry[] {
-  if (entries.some((entry) => entry.key === ROWS_UNMOVED)) return [...entries];
-  const unmoved = {
-    key: ROWS_UNMOVED,
-    name: t("metrics.rowsUnmoved"),
-    description: t("metrics.rowsUnmovedAbout"),
-    formula: "",
-    source: "",
-    first: true,
-  };
-  return [...entries, unmoved];
+  return OF_ROWS.test(key) ? info.shape[0] : null;
 }
 
 /** Cosines lie between −1 and 1, so a tiny one is zero. */
@@ -57,7 +42,10 @@ function Card({ entry, info, at }: CardProps) {
     <button type="button" class="card" {...handlers}>
       <span class="card-name">{name}</span>
       <span class="card-row">
-        <span class="card-value" title={value === null ? t("metrics.none") : undefined}>
+        <span
+          class={`card-value ${Array.isArray(value) ? "list" : ""}`}
+          title={value === null ? t("metrics.none") : undefined}
+        >
           {entry.key === COSINE && typeof value === "number" ? formatCosine(value) : formatMetric(value)}
           {most !== null && numeric(value) !== null && (
             <small> {t("metrics.ofMost", { most: formatCount(most) })}</small>
@@ -85,7 +73,7 @@ export function MetricCards({ more }: { more: Signal<boolean> }) {
   const at = info?.checkpoints.findIndex((checkpoint) => checkpoint.checkpoint === store.name.value?.checkpoint) ?? -1;
   const metrics = info?.checkpoints[at]?.metrics;
   if (!entries || !info || !metrics) return null;
-  const known = allEntries(entries).filter((entry) => entry.key in metrics);
+  const known = entries.filter((entry) => entry.key in metrics);
   const others = known.filter((entry) => !entry.first);
   const cards = (shown: readonly MetricEntry[]) =>
     shown.map((entry) => <Card key={entry.key} entry={entry} info={info} at={at} />);

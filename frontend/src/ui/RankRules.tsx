@@ -11,7 +11,7 @@ function Rule({ rule }: { rule: RankRule }) {
   const { store } = useShared();
   const { handlers, tip } = useTip(true);
   const { rules, centered } = store.spec.value;
-  const { name, assumes } = sayRule(rule);
+  const { name, assumes, formula } = sayRule(rule);
   const isDrawn = rules.includes(rule.key) && rule.centered === centered;
   const toggle = () => {
     const others = rules.filter((key) => key !== rule.key);
@@ -27,7 +27,7 @@ function Rule({ rule }: { rule: RankRule }) {
           <b>{name}</b>
           <span>{t("rules.assumes", { assumes })}</span>
           <span class="quiet">{rule.centered ? t("rules.centered") : t("rules.stored")}</span>
-          <code>{rule.formula}</code>
+          <code>{formula}</code>
           <span class="quiet source">{rule.source}</span>
         </>,
       )}

@@ -49,10 +49,15 @@ export function formatShare(share: number | null | undefined): string {
   return t("number.percent", { n: percent.toFixed(decimals) });
 }
 
+/** Of a list in order: its ends and its middle. */
+function ends(values: number[]): number[] {
+  return values.length > 3 ? [values[0], values[values.length >> 1], values[values.length - 1]] : values;
+}
+
 export function formatMetric(value: MetricValue | undefined): string {
   if (value === null || value === undefined) return MISSING;
   if (typeof value === "boolean") return value ? t("metrics.yes") : t("metrics.no");
-  return Array.isArray(value) ? value.map(formatNumber).join(" · ") : formatNumber(value);
+  return Array.isArray(value) ? ends(value).map(formatNumber).join(" – ") : formatNumber(value);
 }
 
 export function formatStep(step: number | null): string {

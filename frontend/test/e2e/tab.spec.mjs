@@ -114,6 +114,26 @@ tabTest("shows every method in two and three dimensions", { spec: FACTORS }, asy
 });
 
 tabTest(
+  "draws a rule for how many directions to keep on the spectrum that it looks at",
+  { spec: FACTORS },
+  async ({ page, tab }) => {
+    await tab.getByRole("button", { name: "Directions to keep" }).click();
+    const rule = (name) => tab.locator(".rule", { hasText: name });
+    const isDrawn = async (name) => (await rule(name).getAttribute("aria-pressed")) === "true";
+    assert.deepEqual([await isDrawn("Tracy–Widom"), await isDrawn("optimal hard threshold")], [true, false]);
+    const before = await inkOf(tab, ".spectrum-plot canvas");
+    await rule("Tracy–Widom").click();
+    await waitForSpec(page, "rules", "gavish_donoho");
+    assert.notEqual(await inkOf(tab, ".spectrum-plot canvas"), before);
+    await rule("optimal hard threshold").click();
+    await waitForSpec(page, "centered", "false");
+    assert.deepEqual([await isDrawn("Tracy–Widom"), await isDrawn("optimal hard threshold")], [false, true]);
+    await rule("optimal hard threshold").hover();
+    assert.match(await tab.locator(".tip:visible").textContent(), /Assumes: .*low rank.*Gavish/s);
+  },
+);
+
+tabTest(
   "shows rows of length 1, and the activated rows of a layer with a bias",
   { spec: FACTORS },
   async ({ page, tab }) => {

@@ -30,7 +30,8 @@ it("never writes a share as nothing when it is something", () => {
 });
 
 it("writes every kind of named number", () => {
-  expect([null, true, 7, [1, 2.5]].map(formatMetric)).toEqual(["–", "yes", "7", "1 · 2.50"]);
+  const list = [1, 2.5, 3, 4, 99];
+  expect([null, true, 7, [1, 2.5], list].map(formatMetric)).toEqual(["–", "yes", "7", "1 – 2.50", "1 – 3 – 99"]);
 });
 
 it("writes sizes in the unit that fits", () => {
