@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tb_embfactor.analysis.factorization import Factorization, export, factorize
+    from tb_embfactor.analysis.factors import Factors, factors
     from tb_embfactor.analysis.numbers import metrics
     from tb_embfactor.analysis.projection import Projection, project
+    from tb_embfactor.analysis.ranks import suggested_ranks
     from tb_embfactor.errors import EmbfactorError
     from tb_embfactor.logdir import open_checkpoint, open_logdir
 
@@ -32,6 +34,9 @@ _HOME = {
     "factorize": "analysis.factorization",
     "Factorization": "analysis.factorization",
     "export": "analysis.factorization",
+    "factors": "analysis.factors",
+    "Factors": "analysis.factors",
+    "suggested_ranks": "analysis.ranks",
     "metrics": "analysis.numbers",
     "project": "analysis.projection",
     "Projection": "analysis.projection",
@@ -40,13 +45,16 @@ _HOME = {
 __all__ = [
     "EmbfactorError",
     "Factorization",
+    "Factors",
     "Projection",
     "export",
     "factorize",
+    "factors",
     "metrics",
     "open_checkpoint",
     "open_logdir",
     "project",
+    "suggested_ranks",
 ]
 
 

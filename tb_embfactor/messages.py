@@ -49,6 +49,10 @@ TEMPLATES: dict[str, str] = {
     # Factoring
     "matrix_empty": "{matrix} has the shape {shape}: there is nothing to factor in it.",
     "rows_not_finite": "All {n_rows} rows of {matrix} hold NaN or Inf, so it has no factors.",
+    "no_spread": "All {n_rows} rows of {matrix} are equal, so none of its directions is more than another.",
+    "all_zero": "All {n_rows} rows of {matrix} are zero, so it has no factors.",
+    "negative_entries": "{matrix} has negative entries, and sums of non-negative parts have none. "
+    "Take its activated rows: add the transform relu, or bias,relu.",
     "matrix_too_large": "{matrix} is {size}; {what} is limited to {limit}.",
     # Asking
     "unknown_run": "There is no run {run!r}. The runs are: {known}.",
@@ -69,6 +73,11 @@ TEMPLATES: dict[str, str] = {
     # Beside a picture
     "basis_of_u": "U has orthonormal columns, so all its principal components but one have the same variance: "
     "there are no preferred axes. Shown is a fixed choice, near the columns of U.",
+    "fewer_factors": "{matrix} has {rank} directions, fewer than the {k} that were asked for.",
+    "block_cut": "Factors {first} to {last} have singular values too near each other to be told apart, and only those up to "
+    "{k} are shown.",
+    "not_settled": "The search ({method}) had not settled after {n_iterations} steps in {n} of {n_runs} runs; "
+    "factors of low consistency are not to be relied on. Try fewer factors.",
     "rows_skipped": "{n} of {n_rows} rows hold NaN or Inf and are left out.",
     # Verdicts
     "verdict_collapsed": "Collapsed to about {k} of {d} directions, which hold 99.9 % of the variance. "
@@ -87,6 +96,7 @@ TEMPLATES: dict[str, str] = {
     "task_scan": "Looking for checkpoints",
     "task_spectrum": "Factoring {matrix} of {checkpoint}",
     "task_points": "Projecting {matrix} of {checkpoint}",
+    "task_factors": "Finding the factors of {matrix} of {checkpoint}",
     "task_ranks": "Looking where the noise ends in {matrix} of {checkpoint}",
     "task_labels": "Reading the labels of {matrix}",
     "task_rows": "Reading rows of {matrix} of {checkpoint}",

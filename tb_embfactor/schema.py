@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     from tb_embfactor.analysis.factorization import Factorization
+    from tb_embfactor.analysis.factors import Factors, Scored
+    from tb_embfactor.linalg.degeneracy import Continuation
     from tb_embfactor.logdir import Checkpoint, Logdir, Matrix, Run
 
 
@@ -100,11 +103,59 @@ def _listed(matrix: Matrix) -> dict[str, Any]:
     return {key: listed[key] for key in ("matrix", "shape", "dtype", "role", "labels")}
 
 
+def names_json(run: Run, checkpoint: Checkpoint, matrix: Matrix) -> dict[str, Any]:
+    """What a result of `--json` is of."""
+    names = {"run": run.name, "checkpoint": checkpoint.id, "step": checkpoint.step, "matrix": matrix.name}
+    return names | {"shape": list(matrix.shape), "dtype": matrix.dtype}
+
+
+def factors_json(found: Factors, labels: Sequence[Any] | None = None) -> dict[str, Any]:
+    """Factors with their rows; factors, and only they, are counted from 1. labels : one for each row."""
+    from tb_embfactor.arrays import finite
+
+    def rows_json(scored: Scored) -> list[dict[str, Any]]:
+        return [{"row": row, "label": labels[row] if labels else None, "score": score} for row, score in scored]
+
+    def range_json(block: tuple[int, int] | None) -> list[int] | None:
+        return [block[0] + 1, block[1]] if block else None
+
+    def continues_json(known: Continuation | None) -> dict[str, Any] | None:
+        if known is None:
+            return None
+        block = range_json(known.block)
+        return {"factor": known.axis + 1, "cosine": known.cosine, "block": block, "overlap": known.overlap}
+
+    return finite(
+        {
+            "method": found.method,
+            "rows_used": found.rows_used,
+            "rows_skipped": found.rows_skipped,
+            "sample": found.axes.sample,
+            "factors": [
+                {
+                    "factor": number,
+                    **{name: getattr(factor, name) for name in ("weight", "share", "kurtosis", "consistency", "gap")},
+                    "block": range_json(factor.block),
+                    "continues": continues_json(factor.continues),
+                    "top": rows_json(factor.top),
+                    "bottom": rows_json(factor.bottom),
+                    "columns": [{"column": column, "entry": entry} for column, entry in factor.columns],
+                }
+                for number, factor in enumerate(found.factors, 1)
+            ],
+            "blocks": [
+                {"factors": range_json((block.start, block.stop)), "share": block.share, "top": rows_json(block.top)}
+                for block in found.blocks
+            ],
+            "notes": [note.to_json() for note in found.notes],
+        }
+    )
+
+
 def spectrum_json(run: Run, checkpoint: Checkpoint, factorization: Factorization) -> dict[str, Any]:
     """One result of `tb-embfactor spectrum --json`. Compares the rows with the run's first checkpoint that has the matrix."""
     from tb_embfactor.analysis.movement import MOVEMENT, count_unmoved
     from tb_embfactor.analysis.numbers import metrics
-    from tb_embfactor.analysis.ranks import suggested_ranks
     from tb_embfactor.analysis.verdicts import verdicts
     from tb_embfactor.arrays import finite
 
@@ -116,12 +167,7 @@ def spectrum_json(run: Run, checkpoint: Checkpoint, factorization: Factorization
     is_first = first is checkpoint and len(run.checkpoints) > 1
     return finite(
         {
-            "run": run.name,
-            "checkpoint": checkpoint.id,
-            "step": checkpoint.step,
-            "matrix": factorization.name,
-            "shape": factorization.shape,
-            "dtype": matrix.dtype,
+            **names_json(run, checkpoint, matrix),
             "transform": factorization.transform,
             "centered": factorization.center,
             "rows_used": factorization.rows_used,
@@ -131,7 +177,6 @@ def spectrum_json(run: Run, checkpoint: Checkpoint, factorization: Factorization
             "energy_ratio": factorization.energy_ratio,
             "explained_variance_ratio": factorization.explained_variance_ratio,
             "metrics": numbers | moved,
-            "suggested_ranks": suggested_ranks(factorization),
             "verdicts": [verdict.to_json() for verdict in verdicts(numbers, matrix.shape, moved["rows_unmoved"], is_first)],
         }
     )

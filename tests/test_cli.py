@@ -60,11 +60,50 @@ def test_spectrum_json(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sum(result["energy_ratio"]) == pytest.approx(1)
     assert len(result["error_bound"]) == N_COLUMNS
     assert result["metrics"]["effective_rank"] > 1
+    assert set(result["suggested_ranks"]["tracy_widom"]) == {"rank", "line"}
     assert main(["spectrum", str(logs), "--run", "run", "--center", "--rank", "2", "--json"]) == 0
     (centered,) = json.loads(capsys.readouterr().out)["results"]
     spread = table(20) - table(20).mean(axis=0)
     assert centered["centered"] is True
     assert np.allclose(centered["singular_values"], np.linalg.svd(spread, compute_uv=False)[:2], rtol=1e-12)
+
+
+def test_factors(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["factors", str(logs), "--run", "run", "--k", "2", "--top", "3"]) == 0
+    title, header, first, _ = capsys.readouterr().out.splitlines()[:4]
+    assert title == "table at run/step_20.tiny, pca"
+    assert header.split() == ["factor", "share", "kurtosis", "found", "again", "most", "least"]
+    right = np.linalg.svd(table(20) - table(20).mean(axis=0))[2][0]
+    order = np.argsort((table(20) @ right) * np.sign(right[np.argmax(np.abs(right))]))
+    assert " ".join(f"word{row}" for row in order[::-1][:3]) in first
+    assert first.endswith(" ".join(f"word{row}" for row in order[:3]))
+
+
+@pytest.mark.parametrize("method", ["svd", "pca", "varimax", "ica", "nmf"])
+def test_factors_json(logs: Path, capsys: pytest.CaptureFixture[str], method: str) -> None:
+    arguments = [
+        "factors",
+        str(logs),
+        "--run",
+        "run",
+        "--method",
+        method,
+        "--transform",
+        "relu",
+        "--k",
+        "3",
+        "--reference",
+        "first",
+    ]
+    assert main([*arguments, "--json"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    assert (result["step"], result["method"], result["transform"], result["rows_used"]) == (20, method, "relu", N_ROWS)
+    assert [factor["factor"] for factor in result["factors"]] == [1, 2, 3]
+    for factor in result["factors"]:
+        assert len(factor["top"]) == 10 and len(factor["bottom"]) == (0 if method == "nmf" else 10)
+        assert factor["top"][0]["label"] == f"word{factor['top'][0]['row']}"
+        assert (factor["consistency"] is None) == (method in ("svd", "pca")) == (factor["gap"] is not None)
+        assert factor["continues"] is None or 1 <= factor["continues"]["factor"] <= 3
 
 
 @pytest.mark.parametrize("ending", ["safetensors", "npz"])
@@ -109,6 +148,9 @@ def test_a_matrix_that_cannot_be_factored_does_not_hide_the_others(logs: Path, c
         (["spectrum", "{logs}", "--checkpoint", "step:7"], 1, "no checkpoint 'step:7'"),
         (["spectrum", "{logs}", "--transform", "log"], 2, "transform must be a list of bias, relu, unit_rows"),
         (["spectrum", "{logs}", "--rank", "99"], 2, "rank must be from 1 to 8; got 99"),
+        (["factors", "{logs}", "--method", "umap"], 2, "method must be one of svd, pca, varimax, ica, nmf; got 'umap'"),
+        (["factors", "{logs}", "--k", "65"], 2, "k must be from 1 to 64; got 65"),
+        (["factors", "{logs}/run", "--method", "nmf"], 1, "has negative entries"),
         (["list", "{logs}/nowhere"], 1, "nowhere"),
         (["list", "{logs}/../empty"], 1, "No checkpoint was found under"),
         (["list", "{logs}/run/metadata.tsv"], 1, "neither a checkpoint nor a log directory"),

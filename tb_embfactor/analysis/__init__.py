@@ -5,5 +5,7 @@ movement.py        which rows are what they were at another checkpoint
 verdicts.py        what the numbers mean, in plain words
 numbers/           metrics(): the named numbers, each with its formula and source
 ranks.py           suggested_ranks(): how many directions to keep, by every rule
+axes.py            the axes of a matrix by one of several methods
+factors.py         factors(): what the axes stand for, by the rows with most and least of each
 projection.py      project(): the rows (or columns) as points
 """

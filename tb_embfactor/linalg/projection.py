@@ -29,9 +29,9 @@ class AffineMap:
     def apply(self, blocks: RowBlocks) -> Iterator[np.ndarray]:
         """The mapped rows, block by block, (b, k) float64; NaN for rows with NaN or Inf. One pass."""
         for raw in blocks:
-            mapped = (raw.astype(np.float64) - self.offset) @ self.weights
-            mapped[~finite_rows(raw)] = np.nan
-            yield mapped
+            block = raw.astype(np.float64)
+            block[~finite_rows(raw)] = np.nan
+            yield (block - self.offset) @ self.weights
 
 
 def principal_scores(spectrum: Spectrum, n_components: int) -> AffineMap:

@@ -89,7 +89,7 @@ class Service:
         wait_seconds: float = 10.0,
     ) -> bytes | Pending:
         """The rows (or columns) of a matrix as points."""
-        axes_at = self.listing.find(run, axes, matrix)[0]["fingerprint"] if axes is not None else None
+        axes_at = self._fingerprint(run, axes, matrix)
         names = {"run": run, "checkpoint": checkpoint, "matrix": matrix}
         params = {"transform": transform, "method": method, "n_components": n_components, "axes": axes}
         return self._computed("points", names, params, wait_seconds, axes_at=axes_at)
@@ -100,6 +100,25 @@ class Service:
         """How many directions to keep, by every rule."""
         names = {"run": run, "checkpoint": checkpoint, "matrix": matrix}
         return _document(self._computed("ranks", names, {"transform": transform}, wait_seconds))
+
+    def factors(
+        self,
+        run: str,
+        checkpoint: str,
+        matrix: str,
+        method: str = "pca",
+        k: int = 8,
+        transform: str = "",
+        n_top: int = 10,
+        seed: int = 0,
+        reference: str | None = None,
+        wait_seconds: float = 10.0,
+    ) -> dict[str, Any] | Pending:
+        """The factors of a matrix; the rows of each by index, for a label file changes without the checkpoint."""
+        reference_at = self._fingerprint(run, reference, matrix)
+        names = {"run": run, "checkpoint": checkpoint, "matrix": matrix}
+        params = {"transform": transform, "method": method, "k": k, "n_top": n_top, "seed": seed, "reference": reference}
+        return _document(self._computed("factors", names, params, wait_seconds, reference_at=reference_at))
 
     def labels(self, run: str, checkpoint: str, matrix: str, wait_seconds: float = 10.0) -> dict[str, Any] | Pending:
         """The label columns of a matrix; not cached, for a label file changes without the checkpoint."""
@@ -138,6 +157,10 @@ class Service:
         """An answer about one matrix that depends on its key alone."""
         checkpoint, _ = self.listing.find(**names)
         return self._answers.wait(task, checkpoint, {**names, **params}, wait_seconds, **more)
+
+    def _fingerprint(self, run: str, checkpoint: str | None, matrix: str) -> str | None:
+        """Of the checkpoint beside which another is looked at, if there is one."""
+        return None if checkpoint is None else self.listing.find(run, checkpoint, matrix)[0]["fingerprint"]
 
     def _has_results(self, run: str, checkpoint: dict[str, Any], matrices: list[dict[str, Any]]) -> bool:
         return any(self._series.is_known(Step(run, listed["matrix"], checkpoint, listed)) for listed in matrices)

@@ -64,6 +64,14 @@ def text(request: wrappers.Request, name: str, default: str | None = None) -> st
     return value
 
 
+def choice(request: wrappers.Request, name: str, default: str, allowed: Iterable[str]) -> str:
+    """One of several words of the query."""
+    value = text(request, name, default)
+    if value not in allowed:
+        raise UsageError("bad_parameter", owner=request.path, name=name, needed=f"one of {', '.join(allowed)}", got=value)
+    return value
+
+
 def number(request: wrappers.Request, name: str, default: int | None, lowest: int, highest: int) -> int:
     """A whole number of the query within its range."""
     raw = text(request, name, None if default is None else str(default))

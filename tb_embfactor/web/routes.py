@@ -13,7 +13,7 @@ from tb_embfactor.errors import UsageError
 from tb_embfactor.service import Service
 from tb_embfactor.transforms import Transform
 from tb_embfactor.web.projector import projector_app
-from tb_embfactor.web.respond import App, json_response, number, reply, route, text
+from tb_embfactor.web.respond import App, choice, json_response, number, reply, route, text
 
 ROLES = ("embedding", "kernel", "other")
 DEFAULT_WAIT, MAX_WAIT = 10, 30  # seconds
@@ -50,6 +50,23 @@ def make_apps(service: Service) -> dict[str, App]:
         names = _matrix(request)
         answer = service.ranks(**names, transform=_transform(request), wait_seconds=_wait(request))
         return reply(request, answer, _is_current(request, names))
+
+    @route()
+    def factors(request: wrappers.Request) -> wrappers.Response:
+        from tb_embfactor.analysis.axes import AXES
+
+        names, reference = _matrix(request), request.args.get("reference")
+        answer = service.factors(
+            **names,
+            method=choice(request, "method", "pca", AXES),
+            k=number(request, "k", 8, 1, 64),
+            transform=_transform(request),
+            n_top=number(request, "n_top", 10, 1, 100),
+            seed=number(request, "seed", 0, 0, (1 << 32) - 1),
+            reference=reference or None,
+            wait_seconds=_wait(request),
+        )
+        return reply(request, answer, immutable=not reference and _is_current(request, names))
 
     @route()
     def points(request: wrappers.Request) -> wrappers.Response:
@@ -113,6 +130,7 @@ def make_apps(service: Service) -> dict[str, App]:
         "/overview": overview,
         "/metrics": metrics,
         "/ranks": ranks,
+        "/factors": factors,
         "/points": points,
         "/labels": labels,
         "/rows": rows,

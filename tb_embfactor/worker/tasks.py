@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 
 from tb_embfactor import arrays, cache, formats, schema
+from tb_embfactor.analysis.axes import find_axes
 from tb_embfactor.analysis.factorization import Factorization, as_blocks
+from tb_embfactor.analysis.factors import factors
 from tb_embfactor.analysis.movement import count_unmoved
 from tb_embfactor.analysis.numbers import metrics
 from tb_embfactor.analysis.projection import project
@@ -112,6 +114,28 @@ class Tasks:
         source = self._matrix(run, checkpoint, matrix)
         found = suggested_ranks(self._factorize(source, transform))
         info = self._names(source, run) | {"ranks": [{**RULES[rule].to_json(), **answer} for rule, answer in found.items()]}
+        return {}, self._kept(key, arrays.encode({}, info))
+
+    def do_factors(
+        self,
+        run: str,
+        checkpoint: str,
+        matrix: str,
+        transform: str,
+        key: str,
+        method: str,
+        k: int,
+        n_top: int,
+        seed: int,
+        reference: str | None,
+    ) -> Answer:
+        """The factors of a matrix, and the rows with the most and the least of each."""
+        source = self._matrix(run, checkpoint, matrix)
+        f, before = self._factorize(source, transform), None
+        if reference is not None:
+            before = find_axes(self._factorize(self._matrix(run, reference, matrix), transform), method, k, seed)
+        found = factors(f, method, k, n_top=n_top, seed=seed, reference=before, progress=lambda share: self._progress(share, k))
+        info = self._names(source, run) | {"transform": transform, "reference": reference} | schema.factors_json(found)
         return {}, self._kept(key, arrays.encode({}, info))
 
     def do_labels(self, run: str, checkpoint: str, matrix: str) -> Answer:

@@ -50,20 +50,21 @@ def test_null_shares_are_those_of_normal_matrices(n: int, k: int) -> None:
     """The two diagonals against matrices that are drawn in full: the law of the first, a middle and the last value."""
     quantile = {level: null_shares(n, k, 2000, level) for level in (0.1, 0.5, 0.9)}
     rng = np.random.default_rng(1)
-    squares = np.array([np.linalg.svd(rng.normal(size=(n, k)), compute_uv=False) ** 2 for _ in range(1000)])
+    squares = np.array([np.linalg.svd(rng.normal(size=(n, k)), compute_uv=False) ** 2 for _ in range(500)])
     drawn = squares / squares.sum(axis=1, keepdims=True)
     for place in {0, k // 2, k - 1}:
         for level, values in quantile.items():
             share = np.mean(drawn[:, place] <= values[place])
-            assert abs(share - level) < 0.05, (place, level)
+            assert abs(share - level) < 0.07, (place, level)
 
 
 def test_the_finite_size_cutoff_is_exceeded_by_noise_in_one_of_twenty_cases() -> None:
     n, k = 400, 50
     cutoff = Noise(n, k, 1.0).cutoff
     rng = np.random.default_rng(2)
-    largest = np.array([np.linalg.norm(rng.normal(size=(n - 1, k)), 2) ** 2 / n for _ in range(2000)])
-    assert 0.03 < np.mean(largest > cutoff) < 0.06
+    draws = (rng.normal(size=(n - 1, k)) for _ in range(1000))  # centring takes one row
+    largest = [np.linalg.eigvalsh(draw.T @ draw)[-1] / n for draw in draws]
+    assert 0.025 < np.mean(largest > cutoff) < 0.065
 
 
 def test_parallel_analysis_counts_planted_directions() -> None:

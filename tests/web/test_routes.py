@@ -111,6 +111,16 @@ def test_points(get: Callable[..., TestResponse], method: str, n: int) -> None:
     assert info["total_share"] == pytest.approx(tensors["share"].sum())
 
 
+@pytest.mark.parametrize("method", ["svd", "pca", "varimax", "ica"])
+def test_factors(get: Callable[..., TestResponse], method: str) -> None:
+    found = get("factors", **NAMES, method=method, k=2, n_top=4, reference="run/step_0.tiny").get_json()
+    assert (found["step"], found["method"], found["reference"]) == (10, method, "run/step_0.tiny")
+    assert {"factors", "blocks", "notes", "sample", "rows_used", "rows_skipped", "transform"} <= set(found)
+    assert [len(factor["top"]) for factor in found["factors"]] == [4, 4]
+    assert {"row", "label", "score"} == set(found["factors"][0]["top"][0])
+    assert {"column", "entry"} == set(found["factors"][0]["columns"][0])
+
+
 def test_a_reply_is_immutable_only_for_the_current_fingerprint(get: Callable[..., TestResponse], service: Service) -> None:
     fingerprint = service.listing.find(**NAMES)[0]["fingerprint"]
     assert "immutable" in get("points", **NAMES, v=fingerprint).headers["Cache-Control"]
@@ -157,6 +167,10 @@ def test_the_tab_is_served_as_a_module(get: Callable[..., TestResponse]) -> None
         ("points", {**NAMES, "wait": "31"}, 400, "bad_parameter"),
         ("labels", {**NAMES, "matrix": "x"}, 404, "unknown_matrix"),
         ("ranks", {**NAMES, "checkpoint": "run/nan.tiny"}, 422, "rows_not_finite"),
+        ("factors", {**NAMES, "method": "umap"}, 400, "bad_parameter"),
+        ("factors", {**NAMES, "k": 65}, 400, "bad_parameter"),
+        ("factors", {**NAMES, "method": "nmf"}, 422, "negative_entries"),
+        ("factors", {**NAMES, "reference": "run/step_7.tiny"}, 404, "unknown_checkpoint"),
         ("rows", {**NAMES, "start": 0, "stop": 61}, 400, "bad_parameter"),
         ("rows", {**NAMES, "start": -1, "stop": 1}, 400, "bad_parameter"),
         ("cancel", {"job": "1"}, 400, "bad_parameter"),

@@ -1,0 +1,135 @@
+"""The command line: the answers of the Python API on a terminal, or as one JSON document with `--json`.
+
+Exit status: 0 everything asked for was read; 1 something could not be read (one line on stderr says what, and
+everything readable is still printed); 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tb_embfactor import __version__
+from tb_embfactor.cli.factors import show_factors
+from tb_embfactor.cli.matrices import export_factors, list_matrices, show_spectra
+from tb_embfactor.cli.printing import Printer
+from tb_embfactor.errors import EmbfactorError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    options = _parser().parse_args(arguments)
+    printer = Printer()
+    try:
+        options.command(options, printer)
+    except EmbfactorError as error:
+        printer.problem(error.message)
+        return error.exit_status
+    except BrokenPipeError:  # `| head` has seen enough
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    return 1 if printer.n_problems else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tb-embfactor",
+        description="What an embedding layer has learnt: exact singular values and factors of matrices in checkpoints.",
+        epilog="PATH is a log directory or one checkpoint. In TensorBoard the same is shown in the tab 'Embedding Factors'.",
+    )
+    parser.add_argument("--version", action="version", version=f"tb-embfactor {__version__}")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    demo = commands.add_parser("demo", help="start TensorBoard on demo runs", description="Start TensorBoard on demo runs.")
+    demo.add_argument("--port", type=int, metavar="N", help="port to serve at (default: a free one, from 6006 on)")
+    demo.set_defaults(command=_demo)
+
+    listing = _command(commands, "list", list_matrices, "runs, checkpoints and matrices of a log directory")
+    _add_path(listing)
+
+    spectrum = _command(commands, "spectrum", show_spectra, "singular values and named numbers of matrices")
+    spectrum.describe_more = _describe_numbers
+    _add_path(spectrum)
+    _add_choice(spectrum)
+    _add_factoring(spectrum)
+
+    factoring = _command(
+        commands, "factors", show_factors, "the directions of matrices, and the rows with the most and the least of each"
+    )
+    _add_path(factoring)
+    _add_choice(factoring)
+    _add_transform(factoring)
+    factoring.add_argument(
+        "--method", metavar="M", default="pca", help="svd, pca, varimax, ica or nmf (of non-negative rows); default: pca"
+    )
+    factoring.add_argument("--k", metavar="K", type=int, default=8, help="how many factors, 1 to 64 (default: 8)")
+    factoring.add_argument("--top", metavar="N", type=int, default=10, help="rows at each end, 1 to 100 (default: 10)")
+    factoring.add_argument("--seed", metavar="S", type=int, default=0, help="of the rows and starts of a search (default: 0)")
+    factoring.add_argument("--reference", metavar="C", help="a checkpoint: say which of its factors each factor continues")
+
+    exporting = _command(commands, "export", export_factors, "write the factors U, S and Vt of one matrix to a file")
+    _add_path(exporting)
+    _add_choice(exporting)
+    _add_factoring(exporting)
+    exporting.add_argument("--out", metavar="FILE", required=True, help="file to write, ending in .safetensors or .npz")
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose help may end with what is costly to import."""
+
+    describe_more: Callable[[], str] | None = None
+
+    def format_help(self) -> str:
+        return super().format_help() + (f"\n{self.describe_more()}\n" if self.describe_more else "")
+
+
+def _describe_numbers() -> str:
+    from tb_embfactor.analysis.numbers.page import help_text
+
+    return help_text()
+
+
+def _command(commands: Any, name: str, run: Callable[..., None], text: str) -> _Parser:
+    parser = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+    parser.set_defaults(command=run)
+    parser.add_argument("--json", action="store_true", help="print one JSON document")
+    return parser
+
+
+def _add_path(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("path", metavar="PATH", help="log directory, or one checkpoint (file, prefix or directory)")
+    parser.add_argument("--allow-root", metavar="PATH", action="append", default=[], help="also read what really lies under PATH")
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--run", metavar="RUN", help="only this run (default: all)")
+    parser.add_argument(
+        "--checkpoint", metavar="C", default="latest", help="a checkpoint's id, step:N, first, latest or all (default: latest)"
+    )
+    parser.add_argument("--matrix", metavar="NAME", help="a matrix by its name or the end of it (default: all embeddings)")
+
+
+def _add_factoring(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--center", action="store_true", help="factor the rows minus their mean")
+    _add_transform(parser)
+    parser.add_argument("--rank", metavar="R", type=int, help="keep the leading R factors")
+
+
+def _add_transform(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--transform", metavar="STEPS", help="steps done to the rows first: bias, relu, unit_rows, separated by commas"
+    )
+
+
+def _demo(options: argparse.Namespace, printer: Printer) -> None:
+    from tb_embfactor.demo import demo_logs, start
+
+    url = start(options.port)
+    print(f"TensorBoard shows {demo_logs()} (Ctrl+C ends it). Open this address:\n\n    {url}\n", flush=True)
+    threading.Event().wait()

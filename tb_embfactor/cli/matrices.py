@@ -1,0 +1,129 @@
+"""The commands list, spectrum and export."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from tb_embfactor.cli.choosing import answer_each, choose, open_path, require_checkpoints
+from tb_embfactor.cli.printing import Printer, number_text, print_json, print_table, step_text
+from tb_embfactor.errors import EmbfactorError, UsageError
+
+if TYPE_CHECKING:
+    from tb_embfactor.linalg.blocks import Progress
+    from tb_embfactor.logdir import Checkpoint, Matrix, Run
+
+TREND_SAMPLES, TREND_BYTES = 12, 1 << 30  # checkpoints that a line of the table looks at, and what it reads for that at most
+BARS = "▁▂▃▄▅▆▇█"
+
+
+def list_matrices(options: argparse.Namespace, printer: Printer) -> None:
+    from tb_embfactor.schema import list_json
+
+    logdir = open_path(options)
+    for problem in logdir.problems:
+        printer.problem(problem.message)
+    if options.json:
+        print_json(list_json(logdir))
+        return
+    if not any(run.checkpoints for run in logdir.runs):
+        require_checkpoints(logdir)
+    rows = []
+    for run in logdir.runs:
+        for checkpoint in run.checkpoints:
+            for matrix in checkpoint.matrices:
+                labels = f"{matrix.labels.source} ({', '.join(matrix.labels.columns)})" if matrix.labels else ""
+                shape = f"{matrix.shape[0]:,} × {matrix.shape[1]:,}"
+                rows.append(
+                    [run.name, checkpoint.id, step_text(checkpoint), matrix.name, shape, matrix.dtype, matrix.role, labels]
+                )
+    print_table(["run", "checkpoint", "step", "matrix", "shape", "dtype", "role", "labels"], rows, right={2, 4})
+
+
+def show_spectra(options: argparse.Namespace, printer: Printer) -> None:
+    from tb_embfactor.analysis.factorization import factorize
+    from tb_embfactor.analysis.ranks import suggested_ranks
+    from tb_embfactor.analysis.verdicts import SEVERITY
+    from tb_embfactor.schema import spectrum_json
+
+    def spectrum_of(run: Run, checkpoint: Checkpoint, matrix: Matrix, progress: Progress) -> dict[str, Any]:
+        f = factorize(matrix, options.center, options.transform, options.rank, progress)
+        ranks = {"suggested_ranks": suggested_ranks(f)} if options.json else {}
+        return spectrum_json(run, checkpoint, f) | ranks
+
+    chosen = list(choose(open_path(options), options, printer))
+    results = answer_each(chosen, printer, spectrum_of)
+    if options.json:
+        print_json({"results": results})
+        return
+    trends = {}
+    if options.checkpoint == "latest":  # one line for each matrix: the most troubled first, as in the tab
+        results.sort(key=lambda result: -SEVERITY[result["verdicts"][0]["code"]])
+        trends = {(run.name, matrix.name): _trend(run, matrix) for run, _, matrix in chosen}
+    headers = ["run", "checkpoint", "step", "matrix", "shape", "effective rank", "trend", "rank 90 %", "mean cosine", "verdict"]
+    rows = [_spectrum_row(result, trends.get((result["run"], result["matrix"]), "")) for result in results]
+    print_table(headers, rows, right={2, 4, 5, 7, 8})
+
+
+def _spectrum_row(result: dict[str, Any], trend: str) -> list[str]:
+    numbers, (n_rows, n_columns) = result["metrics"], result["shape"]
+    return [
+        result["run"],
+        result["checkpoint"],
+        "" if result["step"] is None else f"{result['step']:,}",
+        result["matrix"],
+        f"{n_rows:,} × {n_columns:,}",
+        f"{number_text(numbers['effective_rank'], '.1f')} of {min(n_rows, n_columns):,}",
+        trend,
+        number_text(numbers["energy_rank_90"], "d"),
+        number_text(numbers["mean_cosine"], "+.3f"),
+        result["verdicts"][0]["text"].partition(". ")[0].rstrip("."),
+    ]
+
+
+def _trend(run: Run, matrix: Matrix) -> str:
+    """The effective rank along the run, as bars; nothing where there is one checkpoint, or where reading them would take long."""
+    from tb_embfactor.analysis.factorization import factorize
+    from tb_embfactor.analysis.numbers import METRICS
+
+    having = [each for each in run.checkpoints if any(item.name == matrix.name for item in each.matrices)]
+    sampled = having[:: -max(1, -(-len(having) // TREND_SAMPLES))][::-1]
+    if len(sampled) < 2 or len(sampled) * matrix.shape[0] * matrix.shape[1] * 4 > TREND_BYTES:
+        return ""
+    bars = ""
+    for checkpoint in sampled:
+        try:
+            rank = METRICS["effective_rank"].compute(factorize(checkpoint[matrix.name]).spectrum)
+        except EmbfactorError:
+            rank = None
+        share = rank / min(matrix.shape) if isinstance(rank, float) else None
+        bars += " " if share is None else BARS[min(len(BARS) - 1, int(len(BARS) * share))]
+    return bars
+
+
+def export_factors(options: argparse.Namespace, printer: Printer) -> None:
+    from tb_embfactor.analysis.factorization import export, factorize
+
+    chosen = list(choose(open_path(options), options, printer))
+    if len(chosen) != 1:
+        names = ", ".join(f"{checkpoint.id}: {matrix.name}" for _, checkpoint, matrix in chosen[:6]) or "none"
+        needed = f"given so that one matrix is chosen, with --run and --checkpoint where needed (now {len(chosen)}: {names})"
+        raise UsageError("bad_parameter", owner="export", name="--matrix", needed=needed, got=options.matrix)
+    ((run, checkpoint, matrix),) = chosen
+    f = factorize(matrix, options.center, options.transform, options.rank, progress=printer.progress(matrix.name))
+    export(f, options.out)
+    printer.clear()
+    k = len(f.singular_values)
+    shapes = {"U": [f.shape[0], k], "S": [k], "Vt": [k, f.shape[1]]}
+    if options.json:
+        result = {
+            "run": run.name,
+            "checkpoint": checkpoint.id,
+            "step": checkpoint.step,
+            "matrix": matrix.name,
+            "out": options.out,
+        }
+        print_json(result | {"tensors": shapes})
+        return
+    described = ", ".join(f"{name} {' × '.join(map(str, shape))}" for name, shape in shapes.items())
+    print(f"Wrote {options.out}: {described} (float64) of {matrix.name} at {checkpoint.id}")

@@ -1,0 +1,33 @@
+"""A stated sample of rows, where a method cannot take them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+SAMPLE_BYTES, SAMPLE_ROWS = 64 << 20, 50_000  # of float64
+SEED = 0
+
+
+def sample_size(n_columns: int) -> int:
+    """How many rows of so many columns a method that needs them at once is given."""
+    return max(1, min(SAMPLE_ROWS, SAMPLE_BYTES // (8 * max(1, n_columns))))
+
+
+def sample_rows(blocks: Iterable[np.ndarray], n_rows: int, limit: int, seed: int = SEED) -> tuple[np.ndarray, np.ndarray]:
+    """Up to `limit` of n_rows rows, each as likely as any, in their order: (n, k) float64 and their indices, (n,).
+
+    Rows with NaN or Inf are left out. The same seed takes the same rows of every matrix with as many. One pass.
+    """
+    chosen = np.arange(n_rows)
+    if n_rows > limit:
+        chosen = np.sort(np.random.default_rng(seed).choice(n_rows, limit, replace=False))
+    parts, start = [], 0
+    for block in blocks:
+        inside = chosen[np.searchsorted(chosen, start) : np.searchsorted(chosen, start + len(block))]
+        parts.append(block[inside - start].astype(np.float64))
+        start += len(block)
+    rows = np.concatenate(parts)
+    usable = np.isfinite(rows).all(axis=1)
+    return rows[usable], chosen[usable]
