@@ -146,7 +146,7 @@ def test_a_matrix_that_cannot_be_factored_does_not_hide_the_others(logs: Path, c
         (["spectrum", "{logs}", "--run", "nope"], 1, "There is no run 'nope'. The runs are: run, 测试."),
         (["spectrum", "{logs}", "--matrix", "nope"], 1, "has no matrix 'nope'. Its matrices are: table."),
         (["spectrum", "{logs}", "--checkpoint", "step:7"], 1, "no checkpoint 'step:7'"),
-        (["spectrum", "{logs}", "--transform", "log"], 2, "transform must be a list of bias, relu, unit_rows"),
+        (["spectrum", "{logs}", "--transform", "log"], 2, "transform must be a list of bias, relu, leaky_relu"),
         (["spectrum", "{logs}", "--rank", "99"], 2, "rank must be from 1 to 8; got 99"),
         (["factors", "{logs}", "--method", "umap"], 2, "method must be one of svd, pca, varimax, ica, nmf; got 'umap'"),
         (["factors", "{logs}", "--k", "65"], 2, "k must be from 1 to 64; got 65"),

@@ -142,9 +142,9 @@ def as_blocks(matrix: Any, transform: str | None = None) -> tuple[RowBlocks, str
     steps = Transform.parse(transform)
     if hasattr(matrix, "blocks"):
         bias = matrix.bias() if "bias" in steps.steps else None
-        return steps.apply(matrix.blocks(), bias), matrix.name
+        return steps.apply(matrix.blocks(), bias, matrix.name), matrix.name
     if hasattr(matrix, "__array__"):
-        return steps.apply(ArrayBlocks(np.asarray(matrix)), None), "the array"
+        return steps.apply(ArrayBlocks(np.asarray(matrix)), None, "the array"), "the array"
     if isinstance(matrix, Iterable):
         return steps.apply(IterableBlocks(matrix), None), "the row blocks"
     raise UsageError(

@@ -11,6 +11,7 @@ from tb_embfactor.analysis.factorization import Factorization, factorize
 from tb_embfactor.errors import UsageError
 from tb_embfactor.linalg import projection
 from tb_embfactor.linalg.blocks import Progress
+from tb_embfactor.transforms import Transform
 
 METHODS: dict[str, str] = {
     "pca": "PCA of W: the centred rows along their principal axes",
@@ -68,7 +69,7 @@ def project(
     info: dict[str, Any] = {
         "method": method,
         "centered": method in ("pca", "pca_of_u"),
-        "points_are": "columns" if method == "v" else "rows",
+        "points_are": "columns" if (method == "v") != Transform.parse(f.transform).is_transposed else "rows",
         "rows_used": f.rows_used,
         "rows_skipped": f.rows_skipped,
         "notes": ["basis_of_u"] if method == "pca_of_u" else [],

@@ -17,6 +17,7 @@ from tb_embfactor.cli.factors import show_factors
 from tb_embfactor.cli.matrices import export_factors, list_matrices, show_spectra
 from tb_embfactor.cli.printing import Printer
 from tb_embfactor.errors import EmbfactorError
+from tb_embfactor.transforms import STEPS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -123,7 +124,7 @@ def _add_factoring(parser: argparse.ArgumentParser) -> None:
 
 def _add_transform(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--transform", metavar="STEPS", help="steps done to the rows first: bias, relu, unit_rows, separated by commas"
+        "--transform", metavar="STEPS", help=f"steps done to the rows first, separated by commas: {', '.join(STEPS)}"
     )
 
 

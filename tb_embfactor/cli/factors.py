@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tb_embfactor.cli.choosing import answer_each, choose, open_path
 from tb_embfactor.cli.printing import Printer, number_text, print_json, print_table
+from tb_embfactor.transforms import Transform
 
 if TYPE_CHECKING:
     from tb_embfactor.linalg.blocks import Progress
@@ -29,7 +30,8 @@ def show_factors(options: argparse.Namespace, printer: Printer) -> None:
         found = factors(
             matrix, options.method, options.k, options.transform, options.top, options.seed, reference, progress=progress
         )
-        labels = matrix.labels.read(matrix.shape[0]).columns[0].values if matrix.labels else None
+        rows_have_labels = matrix.labels and not Transform.parse(options.transform).is_transposed
+        labels = matrix.labels.read(matrix.shape[0]).columns[0].values if matrix.labels and rows_have_labels else None
         named = {**names_json(run, checkpoint, matrix), "transform": options.transform or ""}
         return named | factors_json(found, labels)
 

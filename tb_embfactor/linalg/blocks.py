@@ -69,6 +69,24 @@ class IterableBlocks:
             yield from ArrayBlocks(np.asarray(block))
 
 
+class Transposed:
+    """Columns as rows, (n_columns, n_rows), in blocks of `STRIP_BYTES`, each of which takes a pass over `blocks`.
+
+    source : what is transposed; whoever needs strips of columns of this takes row blocks of that.
+    """
+
+    STRIP_BYTES = 32 << 20
+
+    def __init__(self, blocks: RowBlocks) -> None:
+        self.n_rows, self.n_columns = blocks.n_columns, blocks.n_rows
+        self.source = blocks
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        width = max(1, self.STRIP_BYTES // (8 * max(1, self.n_columns)))
+        for left in range(0, self.n_rows, width):
+            yield np.concatenate([block[:, left : left + width].astype(np.float64) for block in self.source]).T
+
+
 class Strips:
     """The columns of a wide matrix as rows: blocks of the transpose, over the rows that are finite.
 
@@ -85,6 +103,18 @@ class Strips:
         self._width = max(64, self.STRIP_BYTES // (8 * max(1, self.n_columns)))
 
     def __iter__(self) -> Iterator[np.ndarray]:
+        for strip in self._gathered():
+            if self._centered:
+                strip -= strip.mean(axis=0)
+                strip -= strip.mean(axis=0)  # the first mean was rounded at its own scale
+            yield strip.T
+
+    def _gathered(self) -> Iterator[np.ndarray]:
+        """Strips of columns, (n_finite, width) float64."""
+        if isinstance(self._blocks, Transposed):
+            for block in self._blocks.source:
+                yield block.T[self._finite].astype(np.float64)
+            return
         for left in range(0, self.n_rows, self._width):
             strip = np.empty((self.n_columns, min(self._width, self.n_rows - left)))
             row = filled = 0
@@ -92,10 +122,7 @@ class Strips:
                 kept = block[self._finite[row : row + len(block)], left : left + self._width]
                 strip[filled : filled + len(kept)] = kept
                 row, filled = row + len(block), filled + len(kept)
-            if self._centered:
-                strip -= strip.mean(axis=0)
-                strip -= strip.mean(axis=0)  # the first mean was rounded at its own scale
-            yield strip.T
+            yield strip
 
 
 def finite_rows(block: np.ndarray) -> np.ndarray:

@@ -70,19 +70,6 @@ def test_what_cannot_be_factored() -> None:
         factorize(5)
 
 
-def test_transforms() -> None:
-    unit = factorize(MATRIX, transform="unit_rows")
-    assert np.allclose(
-        unit.singular_values, np.linalg.svd(MATRIX / np.linalg.norm(MATRIX, axis=1, keepdims=True), compute_uv=False)
-    )
-    relu = factorize(MATRIX, transform="relu")
-    assert np.allclose(relu.singular_values, np.linalg.svd(np.maximum(MATRIX, 0), compute_uv=False))
-    with pytest.raises(UsageError, match="no bias was found"):
-        factorize(MATRIX, transform="bias,relu")
-    with pytest.raises(UsageError, match="each at most once; got 'log'"):
-        factorize(MATRIX, transform="log")
-
-
 def test_activated_rows_of_a_layer_with_a_bias() -> None:
     from tb_embfactor.linalg.blocks import ArrayBlocks
 

@@ -10,6 +10,7 @@ from tb_embfactor.analysis.numbers import METRICS
 from tb_embfactor.analysis.numbers.page import help_text, markdown
 from tb_embfactor.analysis.ranks import RULES
 from tb_embfactor.cli import main
+from tb_embfactor.transforms import STEPS
 
 
 def test_the_page_is_that_of_the_tables(repository: Path) -> None:
@@ -21,6 +22,7 @@ def test_everything_in_the_tables_is_on_the_page() -> None:
     for entry in (*METRICS.values(), *RULES.values()):
         assert f"| `{entry.key}` | " in page
         assert all((entry.name, entry.formula, entry.source))
+    assert all(f"| `{step}` | " in page for step in STEPS)
 
 
 def test_help_tells_the_numbers(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import textwrap
 
 from tb_embfactor.analysis.numbers import METRICS
 from tb_embfactor.analysis.ranks import RULES
+from tb_embfactor.transforms import STEPS
 
 SUBJECTS = {
     "matrix": "Of a matrix",
@@ -40,6 +41,17 @@ def markdown() -> str:
     ]
     for rule in RULES.values():
         lines.append(_row(f"`{rule.key}`", rule.assumes, rule.formula + ("" if rule.centered else ", as stored"), rule.source))
+    lines += [
+        "",
+        "## What may be done to the rows first",
+        "",
+        "The steps of a `transform`, a comma-separated list that is applied from left to right: `bias,relu` gives the activated rows "
+        "of a layer. All numbers and factors are then those of the result.",
+        "",
+        "| step | what it does |",
+        "|---|---|",
+        *(_row(f"`{step}`", about) for step, about in STEPS.items()),
+    ]
     return "\n".join(lines) + "\n"
 
 
