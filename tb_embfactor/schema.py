@@ -75,7 +75,7 @@ def catalogue_json(logdir: Logdir) -> dict[str, Any]:
 def _signature(checkpoint: Checkpoint) -> tuple[list[dict[str, Any]], str]:
     """The matrices as data and as text; made once, for an unchanged checkpoint is the same object in the next scan."""
     if checkpoint not in _SIGNATURES:
-        matrices = [matrix_json(matrix) for matrix in checkpoint.matrices]
+        matrices = [matrix_json(matrix) for matrix in (*checkpoint.matrices, *checkpoint.derived)]
         _SIGNATURES[checkpoint] = matrices, json.dumps(matrices, sort_keys=True)
     return _SIGNATURES[checkpoint]
 
@@ -88,7 +88,10 @@ def list_json(logdir: Logdir) -> dict[str, Any]:
             {
                 "run": run.name,
                 "checkpoints": [
-                    {**checkpoint_json(checkpoint), "matrices": [_listed(matrix) for matrix in checkpoint.matrices]}
+                    {
+                        **checkpoint_json(checkpoint),
+                        "matrices": [_listed(matrix) for matrix in (*checkpoint.matrices, *checkpoint.derived)],
+                    }
                     for checkpoint in run.checkpoints
                 ],
             }
@@ -160,7 +163,7 @@ def spectrum_json(run: Run, checkpoint: Checkpoint, factorization: Factorization
     from tb_embfactor.arrays import finite
 
     matrix = checkpoint[factorization.name]
-    first = next(each for each in run.checkpoints if any(item.name == matrix.name for item in each.matrices))
+    first = run.having(matrix.name)[0]
     numbers = metrics(factorization)
     comparable = first is not checkpoint and not factorization.transform
     moved = count_unmoved(matrix, first[matrix.name]) if comparable else dict.fromkeys(MOVEMENT)

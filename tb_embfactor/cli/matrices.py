@@ -31,7 +31,7 @@ def list_matrices(options: argparse.Namespace, printer: Printer) -> None:
     rows = []
     for run in logdir.runs:
         for checkpoint in run.checkpoints:
-            for matrix in checkpoint.matrices:
+            for matrix in (*checkpoint.matrices, *checkpoint.derived):
                 labels = f"{matrix.labels.source} ({', '.join(matrix.labels.columns)})" if matrix.labels else ""
                 shape = f"{matrix.shape[0]:,} × {matrix.shape[1]:,}"
                 rows.append(
@@ -86,7 +86,7 @@ def _trend(run: Run, matrix: Matrix) -> str:
     from tb_embfactor.analysis.factorization import factorize
     from tb_embfactor.analysis.numbers import METRICS
 
-    having = [each for each in run.checkpoints if any(item.name == matrix.name for item in each.matrices)]
+    having = run.having(matrix.name)
     sampled = having[:: -max(1, -(-len(having) // TREND_SAMPLES))][::-1]
     if len(sampled) < 2 or len(sampled) * matrix.shape[0] * matrix.shape[1] * 4 > TREND_BYTES:
         return ""

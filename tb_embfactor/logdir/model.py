@@ -53,9 +53,7 @@ class Blocks:
         self.block_rows = block_rows or max(1, BLOCK_BYTES // (8 * max(1, self.n_columns)))
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        with READERS.borrow(self._matrix.checkpoint.opening) as reader:
-            for start in range(0, self.n_rows, self.block_rows):
-                yield widen(reader.read_rows(self._matrix.name, start, min(start + self.block_rows, self.n_rows)))
+        return self._matrix.read_blocks(self.block_rows)
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,8 +118,8 @@ class Matrix:
         """
         info = self.info
         if info.checksum is not None and info.bias is None:
-            return _digest("content", self.checkpoint.real_folder, info.name, info.shape, info.dtype, info.checksum)
-        return _digest("file", self.checkpoint.fingerprint, info.name, info.bias)
+            return digest("content", self.checkpoint.real_folder, info.name, info.shape, info.dtype, info.checksum)
+        return digest("file", self.checkpoint.fingerprint, info.name, info.bias)
 
     def rows(self, start: int, stop: int) -> np.ndarray:
         """Rows [start, stop), (stop - start, parameters), float32, or float64 where the stored type needs it."""
@@ -136,6 +134,12 @@ class Matrix:
         if block_rows is not None and block_rows < 1:
             raise UsageError("bad_parameter", owner="Matrix.blocks", name="block_rows", needed="at least 1", got=block_rows)
         return Blocks(self, block_rows)
+
+    def read_blocks(self, block_rows: int) -> Iterator[np.ndarray]:
+        """One pass over the rows, from the file."""
+        with READERS.borrow(self.checkpoint.opening) as reader:
+            for start in range(0, self.shape[0], block_rows):
+                yield widen(reader.read_rows(self.name, start, min(start + block_rows, self.shape[0])))
 
     def bias(self) -> np.ndarray | None:
         """The vector added to each of the layer's outputs, float64, or None."""
@@ -187,18 +191,33 @@ class Checkpoint:
     def fingerprint(self) -> str:
         """Changes whenever a file of the checkpoint is written or replaced."""
         location = self.location
-        return _digest(location.format, self.real_folder, location.name, self.header.state, self.entry_state)
+        return digest(location.format, self.real_folder, location.name, self.header.state, self.entry_state)
 
     @cached_property
     def matrices(self) -> tuple[Matrix, ...]:
         return tuple(Matrix(self, info) for info in self.header.matrices)
 
     @cached_property
+    def derived(self) -> tuple[Matrix, ...]:
+        """Matrices made of these that are worth a look."""
+        from tb_embfactor.logdir.derived import offered
+
+        return offered(self.matrices)
+
+    @cached_property
     def opening(self) -> Opening:
         return Opening(self.location, self.header.state, self.entry_state)
 
     def __getitem__(self, name: str) -> Matrix:
-        """The matrix called `name`: its whole name, else its end, else its layer, else a part of it, where that fits only one."""
+        """The matrix called `name`: its whole name, else its end, else its layer, else a part of it, where that fits only one.
+
+        An expression of such names gives what is made of them, see `tb_embfactor.logdir.derived`.
+        """
+        from tb_embfactor.logdir.derived import evaluate, join
+
+        return evaluate(name, self._find, join)
+
+    def _find(self, name: str) -> Matrix:
         for fits in (_is_name, _ends_name, _is_layer, _within_name):
             found = [matrix for matrix in self.matrices if fits(matrix.info, name)]
             if len(found) == 1:
@@ -220,6 +239,13 @@ class Run:
 
     name: str
     checkpoints: tuple[Checkpoint, ...]
+
+    def having(self, name: str) -> list[Checkpoint]:
+        """The checkpoints with a matrix of this whole name, or with every part of this expression."""
+        from tb_embfactor.logdir.derived import part_names
+
+        parts = set(part_names(name))
+        return [checkpoint for checkpoint in self.checkpoints if parts <= {matrix.name for matrix in checkpoint.matrices}]
 
     def checkpoint(self, selector: str) -> Checkpoint:
         """By id (or its unambiguous end), `step:N`, `first` or `latest`."""
@@ -311,5 +337,6 @@ def list_some(names: Iterable[str]) -> str:
     return (", ".join(names[:N_KNOWN]) or "none") + more
 
 
-def _digest(*parts: object) -> str:
+def digest(*parts: object) -> str:
+    """A short key of everything that is given."""
     return hashlib.blake2b(repr(parts).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()

@@ -38,10 +38,10 @@ class Listing:
         if checkpoint not in by_id:
             raise NotFoundError("unknown_checkpoint", run=run, checkpoint=checkpoint, known=_some(by_id))
         found = by_id[checkpoint]
-        matrices = self._listed(found)
-        if matrix not in matrices:
-            raise NotFoundError("unknown_matrix", checkpoint=checkpoint, matrix=matrix, known=_some(matrices))
-        return found, matrices[matrix]
+        entry = self._entry(found, matrix)
+        if entry is None:
+            raise NotFoundError("unknown_matrix", checkpoint=checkpoint, matrix=matrix, known=_some(self._listed(found)))
+        return found, entry
 
     def matrices(self, run: str) -> dict[str, dict[str, Any]]:
         """Every matrix of a run by name, as its last checkpoint that has it lists it."""
@@ -50,10 +50,22 @@ class Listing:
     def _listed(self, checkpoint: dict[str, Any]) -> dict[str, dict[str, Any]]:
         return self._matrices_of[checkpoint["signature"]]
 
+    def _entry(self, checkpoint: dict[str, Any], matrix: str) -> dict[str, Any] | None:
+        """What is listed of a matrix, or follows from what is listed of those that it is made of."""
+        from tb_embfactor.logdir.derived import evaluate, join_listed
+
+        listed = self._listed(checkpoint)
+        if matrix in listed:
+            return listed[matrix]
+        try:
+            return evaluate(matrix, listed.__getitem__, join_listed)
+        except KeyError:
+            return None
+
     def series(self, run: str, matrix: str) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         """The checkpoints of a run that have a matrix, with what is listed of it there."""
         checkpoints = self.run(run)
-        found = [(each, matrices[matrix]) for each in checkpoints if matrix in (matrices := self._listed(each))]
+        found = [(each, entry) for each in checkpoints if (entry := self._entry(each, matrix)) is not None]
         if not found:
             known = dict.fromkeys(name for each in checkpoints for name in self._listed(each))
             raise NotFoundError("unknown_matrix", checkpoint=run, matrix=matrix, known=_some(known))

@@ -45,8 +45,8 @@ def markdown() -> str:
         "",
         "## What may be done to the rows first",
         "",
-        "The steps of a `transform`, a comma-separated list that is applied from left to right: `bias,relu` gives the activated rows "
-        "of a layer. All numbers and factors are then those of the result.",
+        "The steps of a `transform`, a comma-separated list that is applied from left to right: `bias,relu` gives the "
+        "activated rows of a layer. All numbers and factors are then those of the result.",
         "",
         "| step | what it does |",
         "|---|---|",
