@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tb_embfactor.analysis.numbers import metrics
     from tb_embfactor.analysis.projection import Projection, project
     from tb_embfactor.analysis.ranks import suggested_ranks
+    from tb_embfactor.analysis.sparsity import Sparsity, sparsity
     from tb_embfactor.errors import EmbfactorError
     from tb_embfactor.logdir import open_checkpoint, open_logdir
 
@@ -37,6 +38,8 @@ _HOME = {
     "factors": "analysis.factors",
     "Factors": "analysis.factors",
     "suggested_ranks": "analysis.ranks",
+    "sparsity": "analysis.sparsity",
+    "Sparsity": "analysis.sparsity",
     "metrics": "analysis.numbers",
     "project": "analysis.projection",
     "Projection": "analysis.projection",
@@ -47,6 +50,7 @@ __all__ = [
     "Factorization",
     "Factors",
     "Projection",
+    "Sparsity",
     "export",
     "factorize",
     "factors",
@@ -54,6 +58,7 @@ __all__ = [
     "open_checkpoint",
     "open_logdir",
     "project",
+    "sparsity",
     "suggested_ranks",
 ]
 

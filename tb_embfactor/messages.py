@@ -96,6 +96,7 @@ TEMPLATES: dict[str, str] = {
     "task_scan": "Looking for checkpoints",
     "task_spectrum": "Factoring {matrix} of {checkpoint}",
     "task_points": "Projecting {matrix} of {checkpoint}",
+    "task_sparsity": "Counting the zeros of {matrix} of {checkpoint}",
     "task_factors": "Finding the factors of {matrix} of {checkpoint}",
     "task_ranks": "Looking where the noise ends in {matrix} of {checkpoint}",
     "task_labels": "Reading the labels of {matrix}",

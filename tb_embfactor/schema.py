@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 if TYPE_CHECKING:
     from tb_embfactor.analysis.factorization import Factorization
     from tb_embfactor.analysis.factors import Factors, Scored
+    from tb_embfactor.analysis.sparsity import Sparsity
     from tb_embfactor.linalg.degeneracy import Continuation
     from tb_embfactor.logdir import Checkpoint, Logdir, Matrix, Run
 
@@ -110,6 +111,13 @@ def names_json(run: Run, checkpoint: Checkpoint, matrix: Matrix) -> dict[str, An
     """What a result of `--json` is of."""
     names = {"run": run.name, "checkpoint": checkpoint.id, "step": checkpoint.step, "matrix": matrix.name}
     return names | {"shape": list(matrix.shape), "dtype": matrix.dtype}
+
+
+def sparsity_json(found: Sparsity) -> dict[str, Any]:
+    """Zeros of a matrix and the cost of pruning, one entry of each list for each share."""
+    from tb_embfactor.arrays import finite
+
+    return finite(vars(found))
 
 
 def factors_json(found: Factors, labels: Sequence[Any] | None = None) -> dict[str, Any]:

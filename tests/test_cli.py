@@ -106,6 +106,16 @@ def test_factors_json(logs: Path, capsys: pytest.CaptureFixture[str], method: st
         assert factor["continues"] is None or 1 <= factor["continues"]["factor"] <= 3
 
 
+def test_sparsity(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sparsity", str(logs), "--run", "run", "--transform", "relu"]) == 0
+    header, line = capsys.readouterr().out.splitlines()
+    assert "zeros" in header and "error at 90 %" in header
+    assert f"{np.mean(table(20) <= 0):.1%}" in line
+    assert main(["sparsity", str(logs), "--run", "run", "--json"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)["results"]
+    assert result["zero_share"] == 0 and result["error"][100] == pytest.approx(1)
+
+
 @pytest.mark.parametrize("ending", ["safetensors", "npz"])
 def test_export(logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str) -> None:
     out = tmp_path / f"factors.{ending}"

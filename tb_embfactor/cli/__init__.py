@@ -14,7 +14,7 @@ from typing import Any
 
 from tb_embfactor import __version__
 from tb_embfactor.cli.factors import show_factors
-from tb_embfactor.cli.matrices import export_factors, list_matrices, show_spectra
+from tb_embfactor.cli.matrices import export_factors, list_matrices, show_sparsity, show_spectra
 from tb_embfactor.cli.printing import Printer
 from tb_embfactor.errors import EmbfactorError
 from tb_embfactor.transforms import STEPS
@@ -72,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     factoring.add_argument("--top", metavar="N", type=int, default=10, help="rows at each end, 1 to 100 (default: 10)")
     factoring.add_argument("--seed", metavar="S", type=int, default=0, help="of the rows and starts of a search (default: 0)")
     factoring.add_argument("--reference", metavar="C", help="a checkpoint: say which of its factors each factor continues")
+
+    pruning = _command(commands, "sparsity", show_sparsity, "zeros of matrices, and what pruning by magnitude would cost")
+    _add_path(pruning)
+    _add_choice(pruning)
+    _add_transform(pruning)
 
     exporting = _command(commands, "export", export_factors, "write the factors U, S and Vt of one matrix to a file")
     _add_path(exporting)

@@ -1,4 +1,4 @@
-"""The commands list, spectrum and export."""
+"""The commands list, spectrum, sparsity and export."""
 
 from __future__ import annotations
 
@@ -99,6 +99,33 @@ def _trend(run: Run, matrix: Matrix) -> str:
         share = rank / min(matrix.shape) if isinstance(rank, float) else None
         bars += " " if share is None else BARS[min(len(BARS) - 1, int(len(BARS) * share))]
     return bars
+
+
+def show_sparsity(options: argparse.Namespace, printer: Printer) -> None:
+    from tb_embfactor.analysis.sparsity import sparsity
+    from tb_embfactor.schema import names_json, sparsity_json
+
+    def sparsity_of(run: Run, checkpoint: Checkpoint, matrix: Matrix, progress: Progress) -> dict[str, Any]:
+        named = {**names_json(run, checkpoint, matrix), "transform": options.transform or ""}
+        return named | sparsity_json(sparsity(matrix, options.transform, progress))
+
+    results = answer_each(choose(open_path(options), options, printer), printer, sparsity_of)
+    if options.json:
+        print_json({"results": results})
+        return
+    shares = (50, 70, 90)
+    headers = ["run", "checkpoint", "matrix", "zeros", "near zero", "zero rows", "zero columns"]
+    headers += [f"error at {share} %" for share in shares]
+    rows = [
+        [
+            *(result[name] for name in ("run", "checkpoint", "matrix")),
+            *(f"{result[name]:.1%}" for name in ("zero_share", "near_zero_share")),
+            *(f"{result[name]:,}" for name in ("zero_rows", "zero_columns")),
+            *(f"{result['error'][share]:.1%}" for share in shares),
+        ]
+        for result in results
+    ]
+    print_table(headers, rows, right=set(range(3, len(headers))))
 
 
 def export_factors(options: argparse.Namespace, printer: Printer) -> None:

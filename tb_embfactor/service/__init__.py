@@ -101,6 +101,13 @@ class Service:
         names = {"run": run, "checkpoint": checkpoint, "matrix": matrix}
         return _document(self._computed("ranks", names, {"transform": transform}, wait_seconds))
 
+    def sparsity(
+        self, run: str, checkpoint: str, matrix: str, transform: str = "", wait_seconds: float = 10.0
+    ) -> dict[str, Any] | Pending:
+        """Zeros of a matrix, and what pruning by magnitude would cost."""
+        names = {"run": run, "checkpoint": checkpoint, "matrix": matrix}
+        return _document(self._computed("sparsity", names, {"transform": transform}, wait_seconds))
+
     def factors(
         self,
         run: str,

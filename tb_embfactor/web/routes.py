@@ -52,6 +52,12 @@ def make_apps(service: Service) -> dict[str, App]:
         return reply(request, answer, _is_current(request, names))
 
     @route()
+    def sparsity(request: wrappers.Request) -> wrappers.Response:
+        names = _matrix(request)
+        answer = service.sparsity(**names, transform=_transform(request), wait_seconds=_wait(request))
+        return reply(request, answer, _is_current(request, names))
+
+    @route()
     def factors(request: wrappers.Request) -> wrappers.Response:
         from tb_embfactor.analysis.axes import AXES
 
@@ -131,6 +137,7 @@ def make_apps(service: Service) -> dict[str, App]:
         "/metrics": metrics,
         "/ranks": ranks,
         "/factors": factors,
+        "/sparsity": sparsity,
         "/points": points,
         "/labels": labels,
         "/rows": rows,

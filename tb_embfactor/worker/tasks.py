@@ -19,6 +19,7 @@ from tb_embfactor.analysis.movement import count_unmoved
 from tb_embfactor.analysis.numbers import metrics
 from tb_embfactor.analysis.projection import project
 from tb_embfactor.analysis.ranks import RULES, suggested_ranks
+from tb_embfactor.analysis.sparsity import sparsity
 from tb_embfactor.errors import UsageError
 from tb_embfactor.linalg.blocks import block_rows
 from tb_embfactor.linalg.row_statistics import RowSummary
@@ -136,6 +137,13 @@ class Tasks:
             before = find_axes(self._factorize(self._matrix(run, reference, matrix), transform), method, k, seed)
         found = factors(f, method, k, n_top=n_top, seed=seed, reference=before, progress=lambda share: self._progress(share, k))
         info = self._names(source, run) | {"transform": transform, "reference": reference} | schema.factors_json(found)
+        return {}, self._kept(key, arrays.encode({}, info))
+
+    def do_sparsity(self, run: str, checkpoint: str, matrix: str, transform: str, key: str) -> Answer:
+        """Zeros, and the cost of pruning by magnitude."""
+        source = self._matrix(run, checkpoint, matrix)
+        found = sparsity(source, transform, lambda share: self._progress(share, 0))
+        info = self._names(source, run) | {"transform": transform} | schema.sparsity_json(found)
         return {}, self._kept(key, arrays.encode({}, info))
 
     def do_labels(self, run: str, checkpoint: str, matrix: str) -> Answer:

@@ -121,6 +121,12 @@ def test_factors(get: Callable[..., TestResponse], method: str) -> None:
     assert {"column", "entry"} == set(found["factors"][0]["columns"][0])
 
 
+def test_sparsity(get: Callable[..., TestResponse]) -> None:
+    found = get("sparsity", **NAMES, transform="relu").get_json()
+    assert found["zero_share"] == pytest.approx(np.mean(table(10) <= 0))
+    assert len(found["pruned"]) == len(found["threshold"]) == len(found["error"]) == 101
+
+
 def test_a_reply_is_immutable_only_for_the_current_fingerprint(get: Callable[..., TestResponse], service: Service) -> None:
     fingerprint = service.listing.find(**NAMES)[0]["fingerprint"]
     assert "immutable" in get("points", **NAMES, v=fingerprint).headers["Cache-Control"]
@@ -169,6 +175,7 @@ def test_the_tab_is_served_as_a_module(get: Callable[..., TestResponse]) -> None
         ("ranks", {**NAMES, "checkpoint": "run/nan.tiny"}, 422, "rows_not_finite"),
         ("factors", {**NAMES, "method": "umap"}, 400, "bad_parameter"),
         ("factors", {**NAMES, "k": 65}, 400, "bad_parameter"),
+        ("sparsity", {**NAMES, "checkpoint": "run/nan.tiny"}, 422, "rows_not_finite"),
         ("factors", {**NAMES, "method": "nmf"}, 422, "negative_entries"),
         ("factors", {**NAMES, "reference": "run/step_7.tiny"}, 404, "unknown_checkpoint"),
         ("rows", {**NAMES, "start": 0, "stop": 61}, 400, "bad_parameter"),
