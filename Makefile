@@ -104,10 +104,19 @@ $(VENV)/frameworks/.stamp: tests/fixtures/requirements.txt
 	$(@D)/bin/python $(INSTALL) --requirement $<
 	@touch $@
 
+# The frameworks, and TensorBoard beside them, as whoever follows a recipe has it.
+$(VENV)/recipes/.stamp: $(VENV)/frameworks/.stamp
+	$(create_venv)
+	@directory=$$($(@D)/bin/python -c 'import site; print(*site.getsitepackages())'); \
+	    $(VENV)/frameworks/bin/python -c 'import site; print(*site.getsitepackages())' > "$$directory/frameworks.pth"
+	$(@D)/bin/python $(INSTALL) 'tensorboard>=2.21'
+	@touch $@
+
 # Files written by the real frameworks; each script writes below the directory that it is given.
-$(FIXTURES)/.stamp: $(wildcard tests/fixtures/*.py) $(VENV)/frameworks/.stamp
+$(FIXTURES)/.stamp: $(wildcard tests/fixtures/*.py) docs/recipes.md $(VENV)/frameworks/.stamp $(VENV)/recipes/.stamp
 	rm -rf $(@D) && mkdir -p $(@D)
 	@for script in $(FIXTURE_WRITERS); do echo "$$script" && $(VENV)/frameworks/bin/python "$$script" $(@D) || exit 1; done
+	$(VENV)/recipes/bin/python tests/fixtures/run_recipes.py $(@D)
 	@touch $@
 
 packages: $(VENV)/plugin/.stamp

@@ -112,7 +112,16 @@ TEMPLATES: dict[str, str] = {
     "task_tensor": "Reading {matrix} of {checkpoint}",
     # Hints of the empty state
     "hint_allow_root": "They may lie behind a symbolic link that leaves the log directory; use --embfactor_allow_root PATH.",
-    "hint_beside": "They may lie beside the log directory, for example in {path}; use --embfactor_checkpoints RUN=PATH.",
+    "hint_above": "Checkpoints lie above the log directory; use --logdir {path} to see them.",
+    "hint_beside": "Checkpoints lie beside the log directory; use --embfactor_checkpoints {run}={path} to see them.",
+    "hint_keras": "The run {run} is of Keras' TensorBoard callback, which saves no weights. Add keras.callbacks.ModelCheckpoint "
+    "with a file name below the run's directory (docs/recipes.md, Keras).",
+    "hint_trainer": "The run {run} is named as Hugging Face's Trainer and torch's SummaryWriter do. Trainer saves as its "
+    "save_strategy and save_steps say, by default every 500 steps; a loop of your own has to call torch.save (docs/recipes.md).",
+    "hint_lightning": "The run {run} is of PyTorch Lightning, which saves beside the events, unless enable_checkpointing is off "
+    "or ModelCheckpoint has a dirpath; then use --embfactor_checkpoints {run}=PATH for it (docs/recipes.md, PyTorch Lightning).",
+    "hint_loop": "The run {run} has event files, and no program saved a checkpoint with them. In a loop of your own, save "
+    "below its directory, for example by tf.train.CheckpointManager, torch.save or numpy.save (docs/recipes.md).",
     "hint_elsewhere": "They may lie in another directory; use --embfactor_checkpoints RUN=PATH.",
 }
 

@@ -18,7 +18,7 @@ from typing import NamedTuple
 from tb_embfactor.errors import UsageError
 
 _CHECKPOINT_PART = re.compile(
-    r"(ckpts?|checkpoints?|models?|weights|saved_?models?|variables|(checkpoint|ckpt|step|global_step|epoch|iter)[-_=]?\d+"
+    r"(ckpts?|checkpoints?|backups?|models?|weights|saved_?models?|variables|(checkpoint|ckpt|step|global_step|epoch|iter)[-_=]?\d+"
     r"|epoch=\d+-step=\d+)",
     re.IGNORECASE,
 )
@@ -27,6 +27,11 @@ _EVENT_PART = re.compile(
     re.IGNORECASE,
 )
 _URI = re.compile(r"[a-zA-Z][0-9a-zA-Z.]*://.*")
+
+
+def is_of_trainer(name: str) -> bool:
+    """Whether trainers give this name by themselves to a directory of event files."""
+    return _EVENT_PART.fullmatch(name) is not None
 
 
 def is_event_file(name: str) -> bool:

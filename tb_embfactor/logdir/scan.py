@@ -273,7 +273,10 @@ class _Scan:
         unique = {(problem.path, problem.message.text): problem for problem in problems}
         runs = tuple(Run(name, tuple(sorted(ids.values(), key=_order))) for name, ids in sorted(self.runs.items()))
         n_checkpoints = sum(len(run.checkpoints) for run in runs)
-        hints = hints_for(self.scanner.plan.paths, unique.values()) if n_checkpoints == 0 and error is None else ()
+        hints: tuple[Message, ...] = ()
+        if n_checkpoints == 0 and error is None:
+            event_directories = {run: tree.directories[relative] for run, (tree, relative) in sorted(self.run_places.items())}
+            hints = hints_for(self.scanner.plan.paths, unique.values(), event_directories)
         scanned = Scanned(len(self.run_places), self.walk.n_directories, self.walk.n_files, n_checkpoints)
         return Logdir(self.scanner.path, runs, tuple(unique[key] for key in sorted(unique)), scanned, hints, error)
 

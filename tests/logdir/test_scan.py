@@ -437,30 +437,6 @@ def test_a_thousand_checkpoints_of_three_hundred_matrices(tmp_path: Path) -> Non
     assert seconds < 5  # measured: 0.05 s; a quadratic walk would take minutes
 
 
-# --- hints
-
-
-def test_hints(tmp_path: Path) -> None:
-    logs = events(tmp_path / "project" / "logs")
-    assert [hint.code for hint in open_logdir(logs).hints] == ["hint_elsewhere"]
-    (tmp_path / "project" / "checkpoints").write_text("a file")
-    assert [hint.code for hint in open_logdir(logs).hints] == ["hint_elsewhere"]
-    (tmp_path / "project" / "ckpt").mkdir()
-    (hint,) = open_logdir(logs).hints
-    assert (hint.code, hint.params["path"]) == ("hint_beside", str(tmp_path / "project" / "ckpt"))
-    write(logs / "m.npmat")
-    assert open_logdir(logs).hints == ()
-
-
-def test_hints_of_a_relative_logdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    events(tmp_path / "logs")
-    (tmp_path / "outputs").mkdir()
-    monkeypatch.chdir(tmp_path)
-    assert open_logdir("logs/").hints[0].params["path"] == "outputs"
-    monkeypatch.chdir(tmp_path / "logs")
-    assert open_logdir(".").hints[0].params["path"] == "../outputs"
-
-
 # --- names that other programs use, too
 
 

@@ -124,9 +124,9 @@ export function catalogue(scenario, since) {
   if (scenario === "empty") {
     const hints = [
       sentence(
-        "They may lie beside the log directory, for example in ../checkpoints; use --embfactor_checkpoints RUN=PATH.",
+        "Checkpoints lie beside the log directory; use --embfactor_checkpoints RUN=../checkpoints to see them.",
         "hint_beside",
-        { path: "../checkpoints" },
+        { path: "../checkpoints", run: "RUN" },
       ),
       sentence(
         "They may lie behind a symbolic link that leaves the log directory; use --embfactor_allow_root PATH.",
