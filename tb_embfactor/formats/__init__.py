@@ -41,6 +41,7 @@ class MatrixInfo:
     bias : name of the vector added to each of its *outputs* in the same checkpoint, to be read by `Reader.read_vector`.
     layer : name of the layer as its author wrote it, where the checkpoint knows it.
     stored_name : what the file itself calls the tensor, where that is another name; a projector's configuration uses it.
+    aliases : further names of the same numbers (tied weights).
     labels : names of the columns of labels that lie in the checkpoint itself (tokens, keys), to be read by `Reader.read_labels`.
     checksum : the format's own checksum of the stored bytes, where there is one; equal numbers have an equal checksum.
     """
@@ -54,6 +55,7 @@ class MatrixInfo:
     checksum: str | None = None
     stored_name: str | None = None
     labels: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
 
 
 class Reader(Protocol):
@@ -89,6 +91,11 @@ class Reader(Protocol):
     def close(self) -> None: ...
 
 
+def is_bare_name(name: object) -> bool:
+    """Whether it names an entry of a directory, and no way out of it."""
+    return isinstance(name, str) and name not in ("", ".", "..") and not any(character in name for character in "/\\\0")
+
+
 @dataclass(frozen=True)
 class Folder:
     """A directory as a format sees it: its entries by bare name, opened through confinement only.
@@ -102,7 +109,7 @@ class Folder:
 
     def open(self, name: str) -> FileSource:
         """Open an entry. Only bare names: what a checkpoint says of other files is never trusted as a path."""
-        if name in ("", ".", "..") or "/" in name or "\\" in name or "\0" in name:
+        if not is_bare_name(name):
             raise UsageError("bad_parameter", owner="checkpoint", name="file name", needed="a bare name", got=name)
         return self.confinement.open(self.path / name)
 
@@ -129,6 +136,10 @@ class Format:
 
     pattern : regular expression a whole file name must match; the group `checkpoint` names the checkpoint
         (several files of one checkpoint give the same name).
+    whole : of the names of checkpoints that are all that their directory is there for, which is then what they are called.
+        Several in one directory are one model in several formats, and the first in the order of the table counts; the group
+        `kind`, if the pattern has it, tells different models from each other.
+    companions : files beside a checkpoint that say more of it, so that it is read again when they change.
     part : of further files, which are none themselves where the checkpoint is there that the group `checkpoint` names.
     is_directory : the pattern is matched against directories instead of files.
     has_common_names : other programs use such names, too, so a file that turns out to be foreign is no problem worth telling,
@@ -140,6 +151,8 @@ class Format:
     module: str
     pattern: str
     description: str
+    whole: str | None = None
+    companions: tuple[str, ...] = ()
     part: str | None = None
     is_directory: bool = False
     has_common_names: bool = False
@@ -148,6 +161,11 @@ class Format:
     def claims(self, entry: str) -> str | None:
         """The checkpoint's name if the directory entry `entry` belongs to this format."""
         return _match(self.pattern, entry)
+
+    def whole_kind(self, name: str) -> str | None:
+        """Which model of its directory the checkpoint `name` is, if it stands for the directory."""
+        match = _compile(self.whole).fullmatch(name) if self.whole else None
+        return match and (match.groupdict().get("kind") or "")
 
     def part_of(self, file: str) -> str | None:
         """The name of the checkpoint that `file` belongs to, if that is there."""
@@ -226,6 +244,23 @@ for _format in (
         "TensorFlow checkpoint (PREFIX.index and PREFIX.data-…), as tf.train.Checkpoint and Keras 2 write it",
     ),
     Format(
+        "safetensors",
+        "tb_embfactor.formats.safetensors_file",
+        r"(?P<checkpoint>.+\.safetensors)",
+        "safetensors (.safetensors), as Hugging Face's libraries write it",
+        whole=r"(?P<kind>adapter_)?model\.safetensors|diffusion_pytorch_model\.safetensors",
+        companions=("config.json", "trainer_state.json"),
+    ),
+    Format(
+        "model-shards",
+        "tb_embfactor.formats.model_shards",
+        r"(?P<checkpoint>.+)\.safetensors\.index\.json",
+        "a model in several safetensors files (NAME.safetensors.index.json and NAME-0000N-of-0000N.safetensors)",
+        whole=r"model|diffusion_pytorch_model",
+        companions=("config.json", "trainer_state.json"),
+        part=r"(?P<checkpoint>.+)-\d{5}-of-\d{5}\.safetensors",
+    ),
+    Format(
         "keras",
         "tb_embfactor.formats.keras_files",
         r"(?P<checkpoint>.+\.keras)",
@@ -236,6 +271,7 @@ for _format in (
         "tb_embfactor.formats.keras_files",
         r"(?P<checkpoint>.+\.(h5|hdf5))",
         "Keras weights (.weights.h5), and models and weights of Keras 2 (.h5)",
+        whole=r"tf_model\.h5",
         has_common_names=True,
     ),
     Format(

@@ -19,6 +19,7 @@ import numpy as np
 
 from tb_embfactor.errors import DamagedError, EmbfactorError, NotFoundError, ReadError, UsageError
 from tb_embfactor.formats import OwnColumn
+from tb_embfactor.formats.runs import Bytes, Crossing, read_runs
 from tb_embfactor.sources import Source
 
 _CRC_MASK = 0xA282EAD8
@@ -53,7 +54,7 @@ def mask_crc(crc: int) -> int:
     return ((crc >> 15 | crc << 17) + _CRC_MASK) & 0xFFFFFFFF
 
 
-def decode(data: bytes, dtype: np.dtype, swapped: bool) -> np.ndarray:
+def decode(data: Bytes, dtype: np.dtype, swapped: bool) -> np.ndarray:
     """Numbers in native byte order, 1-D; read-only where they are the bytes as they lie."""
     if swapped:  # as unsigned integers, since ml_dtypes' types have no byte order of their own
         return np.frombuffer(data, f"u{dtype.itemsize}").byteswap().view(dtype)
@@ -81,27 +82,46 @@ class Tensor(Protocol):
 
 
 class Piece:
-    """A rectangle of a tensor, stored contiguously, rows first.
+    """A rectangle of a tensor, stored in runs: its rows, or its columns where it is stored the other way round.
 
-    crc : the masked CRC-32C of its bytes, where the file tells it.
+    crc : the masked CRC-32C of its bytes, where the file tells it; only for rows that lie one behind the other.
+    stride : from the start of a run to that of the next, in numbers; by default the next begins where one ends.
+    by_columns : whether the runs are its columns (see `runs.Crossing` for what that costs).
     """
 
     def __init__(
-        self, source: Source, offset: int, shape: tuple[int, int], corner: tuple[int, int] = (0, 0), crc: int | None = None
+        self,
+        source: Source,
+        offset: int,
+        shape: tuple[int, int],
+        corner: tuple[int, int] = (0, 0),
+        crc: int | None = None,
+        stride: int | None = None,
+        by_columns: bool = False,
     ) -> None:
-        self.source, self.offset, self.crc = source, offset, crc
+        self.source, self.offset, self.crc, self.by_columns = source, offset, crc, by_columns
         (self.row, self.column), (self.n_rows, self.n_columns) = corner, shape
+        self.stride = shape[0 if by_columns else 1] if stride is None else stride
         self._verified_rows, self._verified_crc = 0, 0  # how far, and to which value, sequential reading has come
+        self._crossing: Crossing | None = None
 
-    def read(self, start: int, stop: int, itemsize: int) -> bytes:
-        """The bytes of its rows [start, stop), counted in the piece."""
-        row_bytes = self.n_columns * itemsize
-        data = self.source.read_at(self.offset + start * row_bytes, (stop - start) * row_bytes)
+    def transposed(self) -> Piece:
+        shape, corner = (self.n_columns, self.n_rows), (self.column, self.row)
+        return Piece(self.source, self.offset, shape, corner, None, self.stride, not self.by_columns)
+
+    def read(self, start: int, stop: int, itemsize: int) -> Bytes:
+        """The bytes of its rows [start, stop), counted in the piece; column by column where it is stored so."""
+        stride = self.stride * itemsize
+        if self.by_columns:
+            if self._crossing is None:
+                self._crossing = Crossing(self.source, self.offset, self.n_columns, self.n_rows * itemsize, stride)
+            return self._crossing.read(start * itemsize, stop * itemsize)
+        data = read_runs(self.source, self.offset + start * stride, stop - start, self.n_columns * itemsize, stride)
         if self.crc is not None:
             self._verify(start, stop, data)
         return data
 
-    def _verify(self, start: int, stop: int, data: bytes) -> None:
+    def _verify(self, start: int, stop: int, data: Bytes) -> None:
         if start == 0:
             self._verified_rows, self._verified_crc = 0, 0
         if start != self._verified_rows:
@@ -122,6 +142,10 @@ class StoredTensor:
     def __init__(self, dtype: np.dtype, shape: tuple[int, int], pieces: Sequence[Piece], swapped: bool = False) -> None:
         self.dtype, self.shape, self.swapped = dtype, shape, swapped
         self.pieces = sorted(pieces, key=lambda piece: (piece.row, piece.column))
+
+    def transposed(self) -> StoredTensor:
+        pieces = [piece.transposed() for piece in self.pieces]
+        return StoredTensor(self.dtype, (self.shape[1], self.shape[0]), pieces, self.swapped)
 
     def is_tiled(self) -> bool:
         """Whether the pieces cover every number once: bands of rows, each cut into columns, with no gap or overlap."""
@@ -153,8 +177,9 @@ class StoredTensor:
         return rows
 
     def _decode(self, piece: Piece, start: int, stop: int) -> np.ndarray:
-        data = piece.read(start, stop, self.dtype.itemsize)
-        return decode(data, self.dtype, self.swapped).reshape(stop - start, piece.n_columns)
+        numbers = decode(piece.read(start, stop, self.dtype.itemsize), self.dtype, self.swapped)
+        n_rows = stop - start
+        return numbers.reshape(piece.n_columns, n_rows).T if piece.by_columns else numbers.reshape(n_rows, piece.n_columns)
 
 
 def mean_rows(accumulator: Tensor) -> np.ndarray:

@@ -13,6 +13,7 @@ from tb_embfactor.logdir.walk import Directory, is_checkpoint_directory, readabl
 from tb_embfactor.sources import stat_fingerprint
 
 _PART = re.compile(r"part-\d{5}-of-\d{5}")
+_Found = tuple[bool, str]  # whether it is a directory, and the name of the checkpoint
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Candidate:
 
     files : the paths that its state is known by: the entry, its further files, and what begins with the checkpoint's name and a
         dot (a TensorFlow shard, which no pattern claims); all that lies inside for a checkpoint that is a directory.
+    is_whole, is_copy : its directory is there for it alone, or it holds what another one there holds (`Format.whole`).
     """
 
     folder: str
@@ -29,10 +31,14 @@ class Candidate:
     entry: str
     choices: tuple[formats.Format, ...]
     files: tuple[str, ...]
+    is_whole: bool = False
+    is_copy: bool = False
 
     @property
     def id(self) -> str:
-        """Path of the checkpoint within its root; `DIR/` where the name is empty."""
+        """Path of the checkpoint within its root; its directory's if it stands for that, and `DIR/` where the name is empty."""
+        if self.is_whole and self.relative != ".":
+            return readable(self.relative)
         return readable(self.name if self.relative == "." and self.name else f"{self.relative}/{self.name}")
 
     @property
@@ -72,19 +78,33 @@ def impostors(directory: Directory) -> list[str]:
 
 
 def _candidates_in(directory: Directory, inside: Mapping[str, Sequence[str]]) -> Iterator[Candidate]:
-    found: dict[tuple[bool, str], list[formats.Format]] = {}
+    found: dict[_Found, list[formats.Format]] = {}
     parts = formats.parts(directory.files)
     for fmt, name in formats.find([file for file in directory.files if file not in parts], directory.directories):
         if not _is_temporary(directory.relative, name):
             found.setdefault((fmt.is_directory, name), []).append(fmt)
     files = _files_by_name(directory.files, {name for is_directory, name in found if not is_directory}, parts)
+    wholes, copies = _find_wholes(found)
     for (is_directory, name), choices in found.items():
         path = f"{directory.path}/{name}"
         entry, paths = name, [path, *inside.get(_join(directory.relative, name), ())]
         if not is_directory:
             entry = next(file for file in files[name] if choices[0].claims(file) == name)
-            paths = [f"{directory.path}/{file}" for file in files[name]]
-        yield Candidate(directory.path, directory.relative, name, entry, tuple(choices), tuple(paths))
+            companions = {companion for fmt in choices for companion in fmt.companions}
+            paths = [f"{directory.path}/{file}" for file in directory.files if file in companions or file in files[name]]
+        is_whole, is_copy = (is_directory, name) in wholes, (is_directory, name) in copies
+        yield Candidate(directory.path, directory.relative, name, entry, tuple(choices), tuple(paths), is_whole, is_copy)
+
+
+def _find_wholes(found: Mapping[_Found, Sequence[formats.Format]]) -> tuple[set[_Found], set[_Found]]:
+    """What stands for the directory, if that is one model; and what holds a model of the directory once more."""
+    order = list(formats.FORMATS)
+    kinds: dict[str, list[_Found]] = {}
+    for key, choices in sorted(found.items(), key=lambda item: order.index(item[1][0].name)):
+        for kind in {kind for fmt in choices if (kind := fmt.whole_kind(key[1])) is not None}:
+            kinds.setdefault(kind, []).append(key)
+    wholes = {keys[0] for keys in kinds.values()} if len(kinds) == 1 else set()
+    return wholes, {key for keys in kinds.values() for key in keys[1:]}
 
 
 def _files_by_name(files: Sequence[str], names: set[str], parts: Mapping[str, str]) -> dict[str, list[str]]:

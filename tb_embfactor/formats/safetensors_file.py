@@ -1,0 +1,48 @@
+"""Models in one safetensors file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tb_embfactor.formats import Folder
+from tb_embfactor.formats.hugging_face import find_step, read_sizes
+from tb_embfactor.formats.safetensors_header import Entry, read_header
+from tb_embfactor.formats.state_dict import Parameter, StateDict, StateDictReader
+from tb_embfactor.formats.steps import STEP_NAMES
+from tb_embfactor.formats.stored import Piece, StoredTensor, only_our_errors
+from tb_embfactor.sources import Source
+
+
+def open_reader(folder: Folder, name: str) -> StateDictReader:
+    path = folder.path / name
+    with only_our_errors(folder.confinement.show(path)):
+        file = folder.open(name)
+        try:
+            parameters, remarks = read_parameters(file)
+            step = find_step(folder, name, _step_in(remarks))
+            return StateDictReader([file], [path], StateDict(parameters, sizes=read_sizes(folder)), step)
+        except BaseException:
+            file.close()
+            raise
+
+
+def read_parameters(file: Source) -> tuple[dict[str, Parameter], dict[str, str]]:
+    """The tensors of a file by name, and the remarks of who wrote it."""
+    entries, remarks = read_header(file)
+    return {name: _parameter(entry, file) for name, entry in entries.items()}, remarks
+
+
+def _parameter(entry: Entry, file: Source) -> Parameter:
+    if len(entry.shape) not in (1, 2):
+        return Parameter(entry.shape)
+    if entry.dtype is None:
+        return Parameter(entry.shape, problem=f"its numbers are of the type {entry.type_name}, which is not read")
+    n_rows, n_columns = (*entry.shape, 1)[:2]
+    return Parameter(
+        entry.shape, StoredTensor(entry.dtype, (n_rows, n_columns), [Piece(file, entry.offset, (n_rows, n_columns))])
+    )
+
+
+def _step_in(remarks: Mapping[str, str]) -> int | None:
+    noted = next((remarks[name] for name in STEP_NAMES if name in remarks), "")
+    return int(noted) if noted.isascii() and noted.isdigit() and len(noted) <= 15 else None

@@ -1,0 +1,178 @@
+"""The matrices of a PyTorch model, from the names, shapes and places of its tensors (see `torch_roles` for what each of them is).
+
+What does not belong to the model is left out: what an optimizer keeps beside a parameter, indices and masks. Weights that are
+tied, two names for the same bytes, are one matrix, and the further names lead to it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tb_embfactor.formats import MatrixInfo
+from tb_embfactor.formats.stored import StoredTensor, StoredTensors, Tensor, only_our_errors
+from tb_embfactor.formats.torch_roles import ModelSizes, Place, Roles, Shape
+from tb_embfactor.messages import Message
+from tb_embfactor.sources import FileSource, stat_fingerprint
+
+_WRAPPERS = ("_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
+_SLOT_WORDS = re.compile(r"(^|[._])(exp_(avg|inf)|momentum|square_avg|grad_avg|acc_delta|optim|state|slot|moment)", re.IGNORECASE)
+_NUMBERED_SLOT = re.compile(r"(.*\.)?state\.\d+\.\w+")
+_N_AROUND = 5  # how many parts may stand before and behind the name of a parameter in the name of its slot
+_N_NAMES_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """A tensor of a model.
+
+    tensor : its numbers, if it has one axis or two. problem : why they cannot be read.
+    place : where its bytes lie, so equal for two names of one tensor.
+    checksum : see `MatrixInfo`.
+    """
+
+    shape: Shape
+    tensor: StoredTensor | None = None
+    problem: str | None = None
+    place: Hashable = None
+    checksum: str | None = None
+
+
+@dataclass
+class StateDict:
+    """A model: its tensors by name, the classes of its modules as far as they are known, and sizes from a configuration."""
+
+    parameters: Mapping[str, Parameter]
+    classes: Mapping[str, str] = field(default_factory=dict)
+    sizes: ModelSizes = field(default_factory=ModelSizes)
+
+
+@dataclass
+class Matrices:
+    """What is found in a model, as `StoredTensors` and `Reader` want it."""
+
+    infos: list[MatrixInfo] = field(default_factory=list)
+    matrices: dict[str, Tensor] = field(default_factory=dict)
+    vectors: dict[str, Tensor] = field(default_factory=dict)
+    skipped: list[Message] = field(default_factory=list)
+
+
+class StateDictReader(StoredTensors):
+    """See `tb_embfactor.formats.Reader`. files : the open ones, each at its path; the first stands for the checkpoint."""
+
+    def __init__(
+        self,
+        files: Sequence[FileSource],
+        paths: Sequence[Path],
+        model: StateDict,
+        step: int | None,
+        notes: Sequence[Message] = (),
+    ) -> None:
+        self._files, self._paths = files, paths
+        found = find_matrices(model, files[0].name)
+        super().__init__(files[0].name, found.matrices, found.vectors)
+        self.matrices, self.skipped = tuple(found.infos), (*notes, *found.skipped)
+        self.step = step
+        self.wall_time = os.stat(paths[0]).st_mtime
+
+    def fingerprint(self) -> str:
+        with only_our_errors(self.path):
+            return "|".join(stat_fingerprint(os.stat(path)) for path in self._paths)
+
+    def close(self) -> None:
+        for file in self._files:
+            file.close()
+
+
+def find_matrices(model: StateDict, shown: str) -> Matrices:
+    """Every matrix of a model once, in the order of the model. `shown` is what messages call the file."""
+    stored_names = _plain_names(model.parameters)
+    parameters = {name: model.parameters[stored] for name, stored in stored_names.items()}
+    for slot in _find_slots(parameters):
+        del parameters[slot]
+    roles = Roles({name: parameter.shape for name, parameter in parameters.items()}, model.classes, model.sizes)
+    places = {name: roles.place(name) for name, parameter in parameters.items() if len(parameter.shape) == 2}
+    found = Matrices()
+    reasons: dict[str, list[str]] = {}
+    for name, aliases in _one_name_each(parameters, places).items():
+        parameter, place = parameters[name], places[name]
+        if place.role == "other" and parameter.tensor is not None and parameter.tensor.dtype.kind in "iub":
+            continue  # indices and masks
+        if parameter.tensor is None:
+            reasons.setdefault(parameter.problem or "", []).append(name)
+            continue
+        found.matrices[name] = tensor = parameter.tensor.transposed() if place.is_transposed else parameter.tensor
+        bias = parameters[place.bias].tensor if place.bias else None
+        if place.bias and bias is not None:
+            found.vectors[place.bias] = bias
+        found.infos.append(
+            MatrixInfo(
+                name,
+                tensor.shape,
+                tensor.dtype.name,
+                place.role,
+                place.bias if bias is not None else None,
+                _layer_of(name),
+                parameter.checksum,
+                stored_name=stored_names[name] if stored_names[name] != name else None,
+                aliases=tuple(aliases),
+            )
+        )
+    found.skipped = [_skip(names, shown, reason) for reason, names in reasons.items()]
+    return found
+
+
+def _one_name_each(parameters: Mapping[str, Parameter], places: Mapping[str, Place]) -> dict[str, list[str]]:
+    """The name under which each matrix is shown, with the other names of the same bytes: that of a table before any other."""
+    names_at: dict[Hashable, list[str]] = {}
+    for name in places:
+        place = parameters[name].place
+        names_at.setdefault(name if place is None else (place, parameters[name].shape), []).append(name)
+    ordered = (sorted(names, key=lambda name: places[name].role != "embedding") for names in names_at.values())
+    return {first: others for first, *others in ordered}
+
+
+def _find_slots(parameters: Mapping[str, Parameter]) -> set[str]:
+    """What an optimizer keeps, where it was saved among the model's tensors, as `optimizer.state.head.weight.exp_avg`.
+
+    It continues the whole name of a parameter of its own shape, or has a number in its place. Only names that speak of it are
+    looked at, and a name alone decides nothing: a table may be called `momentum`.
+    """
+    slots = set()
+    for name, parameter in parameters.items():
+        if not _SLOT_WORDS.search(name):
+            continue
+        parts = name.split(".")
+        within = (parts[before : len(parts) - behind] for before in range(_N_AROUND) for behind in range(_N_AROUND))
+        owners = {".".join(inner) for inner in within} - {name}
+        is_beside_owner = any(owner in parameters and parameters[owner].shape == parameter.shape for owner in owners)
+        if is_beside_owner or _NUMBERED_SLOT.fullmatch(name):
+            slots.add(name)
+    return slots
+
+
+def _plain_names(names: Collection[str]) -> dict[str, str]:
+    """Stored names by name, which lacks what data-parallel and compiled models put before and between the names of modules."""
+    prefix = "module." if all(name.startswith("module.") for name in names) else ""
+    plain = {}
+    for stored in names:
+        name = stored.removeprefix(prefix).encode("utf-8", "backslashreplace").decode()  # half a surrogate pair is no text
+        plain[".".join(part for part in name.split(".") if part not in _WRAPPERS)] = stored
+    return plain if len(plain) == len(names) else {name: name for name in names}
+
+
+def _layer_of(name: str) -> str | None:
+    """`query` of `encoder.layer.0.query.weight`, `net.2` of `model.net.2.weight`."""
+    parts = name.split(".")[:-1]
+    numbers: list[str] = []
+    while parts and parts[-1].isdigit():
+        numbers.insert(0, parts.pop())
+    return ".".join([*parts[-1:], *numbers]) or None
+
+
+def _skip(names: Sequence[str], shown: str, reason: str) -> Message:
+    more = f" and {len(names) - _N_NAMES_SHOWN} more" if len(names) > _N_NAMES_SHOWN else ""
+    return Message("tensor_skipped", {"tensor": ", ".join(names[:_N_NAMES_SHOWN]) + more, "path": shown, "reason": reason})
