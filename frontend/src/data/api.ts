@@ -3,6 +3,7 @@ import { type ArrayReply, DecodeError, decodeArrays } from "./decode";
 import type {
   Catalogue,
   CatalogueUnchanged,
+  FactorsReply,
   Labels,
   MetricEntry,
   OverviewReply,
@@ -42,6 +43,14 @@ export interface PointsQuery extends MatrixName {
 const FIRST_WAIT_SECONDS = 1;
 const NEXT_WAIT_SECONDS = 5;
 const PAUSE_MS = 250;
+
+export interface FactorsQuery extends MatrixName {
+  method: string;
+  transform: string;
+  k: number;
+  nTop: number;
+  reference?: { checkpoint: string; fingerprint: string };
+}
 
 export class ApiError extends Error {
   constructor(
@@ -167,6 +176,11 @@ export class Api {
       { ...rest, n_components: nComponents, axes: axes?.checkpoint, v: fingerprint, axes_v: axes?.fingerprint },
       asking,
     );
+  }
+
+  factors({ fingerprint, nTop, reference, ...rest }: FactorsQuery, asking?: Asking): Promise<FactorsReply> {
+    const at = { reference: reference?.checkpoint, v: fingerprint, reference_v: reference?.fingerprint };
+    return this.getJson("factors", { ...rest, n_top: nTop, ...at }, asking);
   }
 
   ranks({ fingerprint, ...name }: MatrixName, transform: string, asking?: Asking): Promise<RanksReply> {

@@ -142,6 +142,40 @@ export interface RankRule {
   line: number | null;
 }
 
+export interface ScoredRow {
+  row: number;
+  label: string | null;
+  score: number;
+}
+
+export interface Factor {
+  /** From 1. */
+  factor: number;
+  weight: number;
+  share: number;
+  kurtosis: number | null;
+  consistency: number | null;
+  gap: number | null;
+  /** First and last of the factors that it cannot be told apart from. */
+  block: [number, number] | null;
+  /** The factor of the reference that it is. */
+  continues: { factor: number; cosine: number; overlap: number | null; block: [number, number] | null } | null;
+  top: ScoredRow[];
+  bottom: ScoredRow[];
+  columns: { column: number; entry: number }[];
+}
+
+export interface FactorsReply {
+  method: string;
+  reference: string | null;
+  rows_used: number;
+  rows_skipped: number;
+  sample: { rows: number; of: number; seed: number } | null;
+  factors: Factor[];
+  blocks: { factors: [number, number]; share: number; top: ScoredRow[] }[];
+  notes: Sentence[];
+}
+
 export interface RanksReply {
   run: string;
   checkpoint: string;

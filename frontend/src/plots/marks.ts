@@ -1,12 +1,13 @@
-/** Lines with a name across the spectrum: levels that values exceed, and places behind which they are not kept. */
+/** Names on the spectrum: levels that values exceed, places behind which they are not kept, and single values. */
 import type uPlot from "uplot";
 
-export interface Mark {
-  /** "level": at a value, across; "rank": behind so many values, upright. */
-  kind: "level" | "rank";
-  at: number;
-  label: string;
-}
+export type Mark =
+  /** A line across, at a value. */
+  | { kind: "level"; at: number; label: string }
+  /** An upright line behind so many values. */
+  | { kind: "rank"; at: number; label: string }
+  /** A ring around the value at an index from 1. */
+  | { kind: "value"; at: number; value: number; label: string };
 
 export interface MarkStyle {
   ink: string;
@@ -17,6 +18,7 @@ export interface MarkStyle {
 
 const LINE_PIXELS = 14;
 const EDGE = 6;
+const RING_PIXELS = 5;
 
 /** Baselines of texts that want to stand at these heights, moved up until none covers another. */
 export function spreadUp(wanted: readonly number[], gap: number): number[] {
@@ -79,5 +81,16 @@ export function drawMarks(plot: uPlot, marks: readonly Mark[], style: MarkStyle)
     const x = places[at] + (fits ? EDGE : -EDGE) * ratio;
     write(context, label, x, bbox.top + LINE_PIXELS * ratio * (at + 1), style, ratio);
   });
+  for (const mark of marks) {
+    if (mark.kind !== "value") continue;
+    const [x, y] = [plot.valToPos(mark.at, "x", true), plot.valToPos(mark.value, "y", true)];
+    context.lineWidth = 1.5 * ratio;
+    context.strokeStyle = style.ink;
+    context.beginPath();
+    context.arc(x, y, RING_PIXELS * ratio, 0, 2 * Math.PI);
+    context.stroke();
+    context.textAlign = "left";
+    write(context, mark.label, x + (RING_PIXELS + 4) * ratio, y - 3 * ratio, style, ratio);
+  }
   context.restore();
 }

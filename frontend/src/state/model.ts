@@ -7,9 +7,11 @@ import { type Spectra, type SpectrumLine, spectraOf } from "../plots/series";
 import { type Colouring, colourPoints, type Rgb } from "../points/palette";
 import { pickComponents } from "../points/positions";
 import { findTokens, foldAll, type Hits, NO_HITS } from "../points/search";
+import type { PointsReply } from "./requests";
+import { carriedBy, scoreColumn, scoreUnits } from "./scores";
 import type { PointsAre } from "./selection";
-import { AUTO_COLOUR, NO_COLOUR, type Spec } from "./spec";
-import type { PointsReply, Store } from "./store";
+import { AUTO_COLOUR, factorOf, NO_COLOUR, type Spec } from "./spec";
+import type { Store } from "./store";
 
 const MAX_HITS = 100_000;
 const PLAIN: Record<Theme, Rgb> = { light: [66, 110, 170], dark: [129, 172, 224] };
@@ -40,9 +42,12 @@ export class Model {
   readonly nameColumn: ReadonlySignal<LabelColumn | null>;
   readonly colourColumn: ReadonlySignal<LabelColumn | null>;
   readonly colouring: ReadonlySignal<Colouring>;
+  /** How much of each factor the selected rows have, in its root mean square. */
+  readonly carried: ReadonlySignal<readonly (number | null)[]>;
   readonly hits: ReadonlySignal<Hits>;
   readonly spectra: ReadonlySignal<Spectra | null>;
   readonly line: ReadonlySignal<SpectrumLine | null>;
+  private readonly scores: ReadonlySignal<PointsReply | null>;
   private readonly centeredSpectra: ReadonlySignal<Spectra | null>;
   private readonly folded: ReadonlySignal<string[] | null>;
   /** Parts of the spec by themselves, so that a move of the slider recomputes none of what depends on them only. */
@@ -63,14 +68,23 @@ export class Model {
     const checkpoint = computed(() => store.name.value?.checkpoint);
     this.scene = computed(() => this.sceneOf(pointsReply.value, pointsKey.value));
     this.pointsAre = computed(() => this.scene.value?.pointsAre ?? "rows");
+    this.scores = computed(() => store.scores.state.value.value);
     const columns = computed(() => store.labels.state.value.value?.columns ?? []);
     this.nameColumn = computed(() => columns.value[0] ?? null);
     this.colourColumn = computed(() => {
       if (this.pointsAre.value === "columns") return null;
       const wanted = store.spec.value.colour;
       if (wanted === NO_COLOUR) return null;
+      const factor = factorOf(wanted);
+      if (factor !== null) return this.scores.value && scoreColumn(this.scores.value, factor, wanted);
       if (wanted !== AUTO_COLOUR) return columns.value.find((column) => column.name === wanted) ?? null;
       return tellingColumn(columns.value.slice(1));
+    });
+    const units = computed(() => this.scores.value && scoreUnits(this.scores.value));
+    this.carried = computed(() => {
+      void store.selection.current.value;
+      const rows = store.selection.of("rows");
+      return this.scores.value && units.value && rows.length > 0 ? carriedBy(this.scores.value, units.value, rows) : [];
     });
     const n = computed(() => this.scene.value?.n ?? 0);
     this.colouring = computed(() => colourPoints(this.colourColumn.value, n.value, theme.value, PLAIN[theme.value]));

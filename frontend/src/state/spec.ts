@@ -13,6 +13,12 @@ export const ROLES: readonly Role[] = ["embedding", "kernel", "other"];
 export const METHODS = ["pca", "u", "v", "pca_of_u"] as const;
 export type Method = (typeof METHODS)[number];
 
+/** Whose factors are listed beside the points of a method, and by which points their scores are known. */
+export const FACTOR_METHODS = ["svd", "pca"] as const;
+export type FactorMethod = (typeof FACTOR_METHODS)[number];
+export const FACTORS_OF: Readonly<Record<Method, FactorMethod>> = { pca: "pca", u: "svd", v: "svd", pca_of_u: "svd" };
+export const SCORES_OF: Readonly<Record<FactorMethod, Method>> = { pca: "pca", svd: "u" };
+
 export const VIEWS = ["auto", "split", "factors", "projector"] as const;
 export type View = (typeof VIEWS)[number];
 
@@ -29,9 +35,26 @@ export const OWN_AXES = "@own";
 /** `colour`: the first column of numbers or categories that is not the name itself. */
 export const AUTO_COLOUR = "";
 export const NO_COLOUR = "@none";
+const FACTOR_COLOUR = /^@factor-(\d{1,2})$/;
+
+/** The colour of points by their score on a factor, counted from 1. */
+export function colourByFactor(factor: number): string {
+  return `@factor-${factor}`;
+}
+
+/** The factor whose scores colour the points, or null where something else does. */
+export function factorOf(colour: string): number | null {
+  const factor = Number(FACTOR_COLOUR.exec(colour)?.[1] ?? 0);
+  return factor >= 1 && factor <= MAX_COMPONENTS ? factor : null;
+}
 
 export const MAX_COMPONENTS = 16;
 export const MAX_TEXT = 1024;
+
+/** Whether the rows that are shown are the columns of the matrix. */
+export function isTransposed(transform: string): boolean {
+  return transform.split(",").includes("transpose");
+}
 
 export interface Spec {
   screen: Screen;

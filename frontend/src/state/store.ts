@@ -2,21 +2,31 @@
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { type Api, type MatrixName, ownSentence } from "../data/api";
 import { ByteCache } from "../data/cache";
-import type { ArrayReply } from "../data/decode";
-import type { Catalogue, Labels, MetricEntry, PointsInfo, RanksReply, Sentence, SpectraInfo } from "../data/types";
+import type { Catalogue, FactorsReply, Labels, MetricEntry, RanksReply, Sentence } from "../data/types";
 import { type Current, findCurrent, screenOf, settle } from "./current";
 import { type Poll, poll } from "./poll";
+import {
+  factorsOf,
+  labelsOf,
+  nameOf,
+  type PointsReply,
+  pointsOf,
+  ranksOf,
+  type SpectraReply,
+  scoresOf,
+  spectraOf,
+} from "./requests";
 import { type Resource, resource, sentenceOf, type Wanted } from "./resource";
 import { keyOf } from "./rows";
 import { SelectionStore } from "./selection";
-import { MAX_COMPONENTS, OWN_AXES, type Spec } from "./spec";
+import { factorOf, type Spec } from "./spec";
 
 const CACHE_BYTES = 192 * 1024 * 1024;
 const CATALOGUE_MS = 5000;
 const SCANNING_MS = 800;
 const SPECTRA_MS = 1200;
-/** Components fetched at first; fewer where each costs much. */
-const COMPONENTS = { few: 4, many: 8, aboveRows: 200_000 };
+/** Factors listed at first. */
+const FACTORS = 8;
 
 /** From here on a matrix may be one that the server does not compute unasked. */
 const LARGE = { bytes: 1e9, bytesEach: 4 };
@@ -33,8 +43,7 @@ export interface SpecLink {
   listen: (changed: () => void) => void;
 }
 
-export type PointsReply = ArrayReply<PointsInfo>;
-export type SpectraReply = ArrayReply<SpectraInfo>;
+type Build<Value> = (now: Current, spec: Spec) => Wanted<Value> | null;
 
 export class Store {
   readonly spec: Signal<Spec>;
@@ -57,6 +66,10 @@ export class Store {
   readonly hasDrawn = signal(false);
   readonly spectra: Resource<SpectraReply>;
   readonly points: Resource<PointsReply>;
+  /** The scores of the rows on the factors of the current step, where something shows them. */
+  readonly scores: Resource<PointsReply>;
+  readonly factors: Resource<FactorsReply>;
+  readonly nFactors = signal(FACTORS);
   readonly labels: Resource<Labels>;
   readonly ranks: Resource<RanksReply>;
   readonly metrics: Resource<MetricEntry[]>;
@@ -82,33 +95,53 @@ export class Store {
       const catalogue = this.catalogue.value;
       return catalogue && this.screen.value === "view" ? findCurrent(this.spec.value, catalogue) : null;
     });
-    this.name = computed(() => {
-      const now = this.current.value;
-      if (!now) return null;
-      const { checkpoint, fingerprint } = now.checkpoint;
-      return { run: now.run.run, matrix: now.matrix.matrix, checkpoint, fingerprint };
-    });
-    this.spectra = resource(computed(() => this.wantedSpectra()));
+    this.name = computed(() => this.current.value && nameOf(this.current.value));
+    this.spectra = resource(
+      this.wanted((now, spec) => {
+        const turn = `${this.catalogue.value?.version} ${this.spectraTurn.value}`;
+        return spectraOf(api, spec, now, this.hasAsked(now), turn);
+      }),
+    );
     this.isWaiting = computed(() => {
       const now = this.current.value;
-      if (!now || this.asked.value === JSON.stringify([now.run.run, now.matrix.matrix])) return false;
+      if (!now || this.hasAsked(now)) return false;
       const { value } = this.spectra.state.value;
       const here = value?.info.checkpoints.find((entry) => entry.checkpoint === now.checkpoint.checkpoint);
       if (here) return here.state === "waiting";
       // Until the server has said which ones wait, a matrix that may be one of them is not asked for.
       return now.matrix.shape[0] * now.matrix.shape[1] * LARGE.bytesEach > LARGE.bytes;
     });
+    const cached = { cache: this.cache, bytesOf: (reply: PointsReply) => reply.n_bytes };
+    const unlessLarge = <Value>(build: Build<Value>) =>
+      this.wanted((now, spec) => (this.isWaiting.value ? null : build(now, spec)));
     this.points = resource(
-      computed(() => (this.isWaiting.value ? null : this.wantedPoints(this.current.value))),
-      { cache: this.cache, bytesOf: (reply) => reply.n_bytes },
+      unlessLarge((now, spec) => pointsOf(api, spec, now)),
+      cached,
     );
-    this.ranks = resource(computed(() => (this.isWaiting.value ? null : this.wantedRanks())));
-    this.labels = resource(computed(() => this.wantedLabels()));
+    const nScores = computed(() => {
+      const selects = this.selection.current.value.indices.length > 0 && this.selection.current.value.kind === "rows";
+      return Math.max(factorOf(this.spec.value.colour) ?? 0, selects ? this.nFactors.value : 0);
+    });
+    this.scores = resource(
+      unlessLarge((now, spec) => (nScores.value > 0 ? scoresOf(api, spec, now, nScores.value) : null)),
+      cached,
+    );
+    this.factors = resource(unlessLarge((now, spec) => factorsOf(api, spec, now, this.nFactors.value)));
+    this.ranks = resource(unlessLarge((now, spec) => ranksOf(api, spec, now)));
+    this.labels = resource(this.wanted((now, spec) => labelsOf(api, spec, now)));
     this.metrics = resource(computed(() => ({ key: "metrics", load: (asking) => this.api.metrics(asking) })));
     this.catalogueFeed = poll(() => this.askCatalogue());
     this.settleSpec();
     this.askSpectraAgain();
     this.prefetchNeighbours();
+  }
+
+  private wanted<Value>(build: Build<Value>): ReadonlySignal<Wanted<Value> | null> {
+    return computed(() => this.current.value && build(this.current.value, this.spec.value));
+  }
+
+  private hasAsked(now: Current): boolean {
+    return this.asked.value === keyOf({ run: now.run.run, matrix: now.matrix.matrix });
   }
 
   /** Changes the spec. "push" makes a step of the browser's history of it. */
@@ -175,25 +208,10 @@ export class Store {
     });
   }
 
-  private wantedSpectra(): Wanted<SpectraReply> | null {
-    const name = this.name.value;
-    if (!name) return null;
-    const { run, matrix } = name;
-    const { transform } = this.spec.value;
-    const series = JSON.stringify([run, matrix, transform]);
-    const asks = this.asked.value === JSON.stringify([run, matrix]);
-    return {
-      key: `${series} ${this.catalogue.value?.version} ${this.spectraTurn.value} ${asks}`,
-      keeps: (earlier) => earlier.startsWith(`${series} `),
-      load: (asking) =>
-        this.api.spectra({ run, matrix, transform, first: name.checkpoint, ask: asks ? 1 : undefined }, asking),
-    };
-  }
-
   /** Computes what waits because it is large. */
   askForLarge(): void {
     const name = this.name.peek();
-    if (name) this.asked.value = JSON.stringify([name.run, name.matrix]);
+    if (name) this.asked.value = keyOf(name);
   }
 
   private askSpectraAgain(): void {
@@ -207,32 +225,6 @@ export class Store {
     });
   }
 
-  /** What `points` is asked for at one checkpoint of the current series. */
-  wantedPoints(now: Current | null, at?: Current["checkpoint"]): Wanted<PointsReply> | null {
-    if (!now) return null;
-    const { method, axes, components, transform } = this.spec.value;
-    const checkpoint = at ?? now.checkpoint;
-    const onAxesOf = method === "pca" && axes !== OWN_AXES && axes !== checkpoint.checkpoint ? axes : "";
-    const axesCheckpoint = now.steps.find((step) => step.checkpoint === onAxesOf);
-    const enough = now.matrix.shape[0] > COMPONENTS.aboveRows ? COMPONENTS.few : COMPONENTS.many;
-    const query = {
-      run: now.run.run,
-      checkpoint: checkpoint.checkpoint,
-      matrix: now.matrix.matrix,
-      fingerprint: checkpoint.fingerprint,
-      method,
-      transform,
-      nComponents: Math.min(Math.max(enough, ...components.map((component) => component + 1)), MAX_COMPONENTS),
-      axes: axesCheckpoint && { checkpoint: axesCheckpoint.checkpoint, fingerprint: axesCheckpoint.fingerprint },
-    };
-    const series = JSON.stringify([query.run, query.matrix, method, transform]);
-    return {
-      key: `${series} ${JSON.stringify([checkpoint.checkpoint, query.fingerprint, query.nComponents, query.axes])}`,
-      keeps: (earlier) => earlier.startsWith(`${series} `),
-      load: (asking) => this.api.points(query, asking),
-    };
-  }
-
   /** The steps beside the one shown are fetched when it is there, so that the slider finds them ready. */
   private prefetchNeighbours(): void {
     let controller: AbortController | null = null;
@@ -244,8 +236,11 @@ export class Store {
       const own = new AbortController();
       controller = own;
       const neighbours = [now.steps[now.index + 1], now.steps[now.index - 1]].filter((step) => step !== undefined);
-      const wanted = neighbours.map((step) => this.wantedPoints(now, step)).filter((want) => want !== null);
-      void this.prefetch(wanted, own);
+      const spec = this.spec.value;
+      void this.prefetch(
+        neighbours.map((step) => pointsOf(this.api, spec, now, step)),
+        own,
+      );
     });
   }
 
@@ -260,26 +255,5 @@ export class Store {
         // A step that cannot be read says so when somebody goes to it.
       }
     }
-  }
-
-  private wantedRanks(): Wanted<RanksReply> | null {
-    const name = this.name.value;
-    if (!name) return null;
-    const { transform } = this.spec.value;
-    const series = JSON.stringify([name.run, name.matrix, transform]);
-    return {
-      key: `${series} ${name.fingerprint}`,
-      keeps: (earlier) => earlier.startsWith(`${series} `),
-      load: (asking) => this.api.ranks(name, transform, asking),
-    };
-  }
-
-  private wantedLabels(): Wanted<Labels> | null {
-    const now = this.current.value;
-    const name = this.name.value;
-    if (!now?.matrix.labels || !name) return null;
-    // One label file serves every step, so its labels are fetched once a series.
-    const key = JSON.stringify([name.run, name.matrix, now.matrix.shape[0], now.matrix.labels]);
-    return { key, load: (asking) => this.api.labels(name, asking) };
   }
 }

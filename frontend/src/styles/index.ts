@@ -3,6 +3,7 @@
 import uplot from "uplot/dist/uPlot.min.css";
 import base from "./base.css";
 import controls from "./controls.css";
+import factors from "./factors.css";
 import findings from "./findings.css";
 import layout from "./layout.css";
 import notes from "./notes.css";
@@ -25,6 +26,7 @@ export const styleSheet: string = [
   steps,
   spectrum,
   findings,
+  factors,
   numbers,
   overview,
   points,

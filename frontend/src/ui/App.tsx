@@ -1,10 +1,12 @@
 /** The tab: what can be shown now, and the panels side by side. */
-import { type ReadonlySignal, useSignal } from "@preact/signals";
+import { type ReadonlySignal, type Signal, useSignal } from "@preact/signals";
 import type { FrameModel } from "../host/frame";
 import { sayServer, t } from "../i18n";
 import { type Shared, SharedContext, useShared } from "./context";
+import { Segmented } from "./controls";
 import { Empty, Failure, Starting } from "./EmptyState";
 import { Findings } from "./Findings";
+import { FactorPanel } from "./factors/FactorPanel";
 import type { Layout } from "./layout";
 import { OverviewPage } from "./overview/OverviewPage";
 import { PointsPanel } from "./PointsPanel";
@@ -19,14 +21,38 @@ interface AppProps {
   frame: FrameModel;
 }
 
+/** What stands in the corner that spectrum and factors share in the split layout. */
+type Corner = "spectrum" | "factors";
+
+function CornerSwitch({ corner }: { corner: Signal<Corner> }) {
+  return (
+    <Segmented<Corner>
+      label={t("view.corner")}
+      value={corner.value}
+      choices={[
+        { value: "spectrum", label: t("spectrum.title") },
+        { value: "factors", label: t("factors.title") },
+      ]}
+      onChange={(value) => {
+        corner.value = value;
+      }}
+    />
+  );
+}
+
 function View({ layout, frame }: AppProps) {
   const now = layout.value;
+  const corner = useSignal<Corner>("spectrum");
+  const isSplit = now === "split";
+  const isHidden = (panel: Corner) => now === "projector" || (isSplit && corner.value !== panel);
+  const switcher = isSplit && <CornerSwitch corner={corner} />;
   return (
     <>
       <TopBar layout={layout} />
       <Findings />
       <main class="panels" data-layout={now}>
-        <SpectrumPanel hidden={now === "projector"} />
+        <SpectrumPanel hidden={isHidden("spectrum")} tools={switcher} />
+        <FactorPanel hidden={isHidden("factors")} tools={switcher} />
         <PointsPanel hidden={now === "projector"} />
         <ProjectorPanel frame={frame} hidden={now === "factors"} alone={now === "projector"} />
       </main>

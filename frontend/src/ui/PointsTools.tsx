@@ -1,6 +1,6 @@
 /** The choices of the points panel: method, dimensions, axes, and colour. */
 import { t } from "../i18n";
-import { AUTO_COLOUR, METHODS, type Method, NO_COLOUR, OWN_AXES } from "../state/spec";
+import { AUTO_COLOUR, factorOf, METHODS, type Method, NO_COLOUR, OWN_AXES } from "../state/spec";
 import { useShared } from "./context";
 import { Segmented, Select } from "./controls";
 import { formatCheckpoint, formatCount } from "./format";
@@ -90,12 +90,14 @@ function ReferenceSelect() {
 export function ColourSelect() {
   const { store, model } = useShared();
   const columns = store.labels.state.value.value?.columns.filter((column) => column.kind !== "text") ?? [];
-  if (columns.length === 0 || model.pointsAre.value === "columns") return null;
   const wanted = store.spec.value.colour;
+  const factor = factorOf(wanted);
+  if ((columns.length === 0 && factor === null) || model.pointsAre.value === "columns") return null;
   const value = wanted === AUTO_COLOUR ? (model.colourColumn.value?.name ?? NO_COLOUR) : wanted;
   return (
     <Select showLabel label={t("points.colour")} value={value} onChange={(colour) => store.update({ colour })}>
       <option value={NO_COLOUR}>{t("points.colourNone")}</option>
+      {factor !== null && <option value={wanted}>{t("factors.score", { n: factor })}</option>}
       {columns.map(({ name }) => (
         <option key={name} value={name}>
           {name}

@@ -5,6 +5,7 @@ import type { RankRule } from "../data/types";
 import { sayRule, t } from "../i18n";
 import type { Mark } from "../plots/marks";
 import { SpectrumPlot } from "../plots/spectrum";
+import { FACTORS_OF, factorOf } from "../state/spec";
 import { useShared } from "./context";
 import { formatCount, formatNumber, formatShare } from "./format";
 import { themeColours } from "./themeColours";
@@ -59,11 +60,15 @@ export function SpectrumChart() {
     create()?.setCurrent(current.value);
   });
   useSignalEffect(() => {
-    const centered = store.spec.value.centered;
-    const drawn = (store.ranks.state.value.value?.ranks ?? []).filter(({ key }) =>
-      store.spec.value.rules.includes(key),
-    );
-    create()?.setMarks(drawn.flatMap((rule) => markOf(rule, centered)));
+    const { rules, centered, colour, method } = store.spec.value;
+    const drawn = (store.ranks.state.value.value?.ranks ?? []).filter(({ key }) => rules.includes(key));
+    const factor = centered === (FACTORS_OF[method] === "pca") ? factorOf(colour) : null;
+    const value = factor === null ? undefined : model.line.value?.sigma[factor - 1];
+    const marks = drawn.flatMap((rule) => markOf(rule, centered));
+    if (factor !== null && value !== undefined) {
+      marks.push({ kind: "value", at: factor, value, label: t("factors.mark", { n: factor }) });
+    }
+    create()?.setMarks(marks);
   });
   useEffect(() => () => plot.current?.dispose(), []);
 

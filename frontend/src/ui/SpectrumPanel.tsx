@@ -1,5 +1,6 @@
 /** The spectrum of the matrix at every checkpoint, and the named numbers of the current one. */
 
+import type { ComponentChildren } from "preact";
 import { t, tn } from "../i18n";
 import { stepColour } from "../points/palette";
 import { useShared } from "./context";
@@ -9,7 +10,7 @@ import { ErrorNote, Panel, ProgressBar, Wait } from "./panel";
 import { RankRules } from "./RankRules";
 import { SpectrumChart } from "./SpectrumChart";
 
-function Tools() {
+function Tools({ children }: { children?: ComponentChildren }) {
   const { store } = useShared();
   const { centered, indexScale } = store.spec.value;
   return (
@@ -32,6 +33,7 @@ function Tools() {
         ]}
         onChange={(value) => store.update({ indexScale: value })}
       />
+      {children}
     </div>
   );
 }
@@ -123,9 +125,9 @@ function Body() {
   );
 }
 
-export function SpectrumPanel({ hidden }: { hidden: boolean }) {
+export function SpectrumPanel({ hidden, tools }: { hidden: boolean; tools?: ComponentChildren }) {
   return (
-    <Panel name="spectrum" title={t("spectrum.title")} tools={<Tools />} hidden={hidden}>
+    <Panel name="spectrum" title={t("spectrum.title")} tools={<Tools>{tools}</Tools>} hidden={hidden}>
       <Body />
     </Panel>
   );

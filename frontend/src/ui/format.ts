@@ -36,6 +36,12 @@ export function formatCosine(value: number): string {
     .replace("-", "−");
 }
 
+/** One decimal, with its sign. */
+export function formatSigned(value: number): string {
+  const text = Math.abs(value).toFixed(1);
+  return text === "0.0" ? text : `${value < 0 ? "−" : "+"}${text}`;
+}
+
 export function superscript(power: number): string {
   return [...String(power)].map((digit) => (digit === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(digit)])).join("");
 }

@@ -114,6 +114,54 @@ tabTest("shows every method in two and three dimensions", { spec: FACTORS }, asy
 });
 
 tabTest(
+  "lists the factors with their rows; choosing one colours the points by its score",
+  { spec: FACTORS },
+  async ({ page, tab }) => {
+    const first = tab.locator(".factor").first();
+    await first.waitFor();
+    const ends = await first.locator(".factor-end").allTextContents();
+    assert.ok(
+      ends.some((words) => /excellent|perfect/.test(words)) && ends.some((words) => /worst|awful/.test(words)),
+      ends,
+    );
+    await first.locator(".factor-head button").click();
+    await waitForSpec(page, "colour", "@factor-1");
+    await tab.locator(".colour-row", { hasText: "Score on factor 1" }).locator(".ramp").waitFor();
+    // The row with the most of it stands farthest out on the axis that it is.
+    const { top, farthest } = await tab.evaluate(async () => {
+      const urls = performance.getEntriesByType("resource").map(({ name }) => name);
+      const asked = urls.findLast((url) => url.includes("/factors?"));
+      const checkpoint = new URL(asked).searchParams.get("checkpoint");
+      const { factors } = await (await fetch(asked)).json();
+      const isSame = (url) => url.includes("/points?") && new URL(url).searchParams.get("checkpoint") === checkpoint;
+      const buffer = await (await fetch(urls.find(isSame))).arrayBuffer();
+      const length = Number(new DataView(buffer).getBigUint64(0, true));
+      const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length)));
+      const [start, end] = header.points.data_offsets;
+      const [n, k] = header.points.shape;
+      const points = new Float32Array(buffer.slice(8 + length + start, 8 + length + end));
+      const scores = Array.from({ length: n }, (_, row) => points[row * k]);
+      return {
+        top: factors[0].top[0],
+        farthest: { row: scores.indexOf(Math.max(...scores)), score: Math.max(...scores) },
+      };
+    });
+    assert.equal(top.row, farthest.row);
+    assert.ok(Math.abs(top.score - farthest.score) < 1e-4 * Math.abs(top.score));
+    await first.locator(".factor-head button").click();
+    await waitForSpec(page, "colour", "@none");
+  },
+);
+
+tabTest("shows which factors the selected rows have", { spec: FACTORS }, async ({ tab }) => {
+  const first = tab.locator(".factor").first();
+  await first.locator(".factor-end.positive button").first().click();
+  await tab.locator(".chip").waitFor();
+  await first.locator(".carried b", { hasText: /^\+[2-9]/ }).waitFor();
+  assert.equal(await tab.locator(".factor .carried").count(), await tab.locator(".factor").count());
+});
+
+tabTest(
   "draws a rule for how many directions to keep on the spectrum that it looks at",
   { spec: FACTORS },
   async ({ page, tab }) => {
@@ -304,15 +352,21 @@ tabTest("survives being hidden behind another tab", { spec: { ...FACTORS, dims: 
   assert.equal(specOf(page).dims, "3");
 });
 
-for (const width of [900, 1280, 1600, 2560]) {
-  tabTest(`fits ${width} pixels`, { spec: VIEW, width, height: 1000 }, async ({ tab }) => {
+for (const [width, height, nPanels] of [
+  [900, 1000, 3],
+  [1280, 720, 3],
+  [1280, 1000, 3],
+  [1600, 1000, 4],
+  [2560, 1300, 4],
+]) {
+  tabTest(`fits ${width} × ${height} pixels`, { spec: VIEW, width, height }, async ({ tab }) => {
     const { inner, scroll } = await tab.evaluate(() => ({
       inner: window.innerWidth,
       scroll: document.scrollingElement.scrollWidth,
     }));
     assert.ok(scroll <= inner, `${scroll} > ${inner}`);
     const panels = await tab.locator(".panel:visible").count();
-    assert.equal(panels, width >= 1200 ? 3 : 2);
+    assert.equal(panels, nPanels);
     const low = await tab.$$eval(".panel", (all) =>
       all.filter((panel) => panel.clientHeight > 0).map((panel) => panel.clientHeight),
     );

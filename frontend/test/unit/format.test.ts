@@ -1,7 +1,15 @@
 import { expect, it } from "vitest";
 import { estimateSeconds, figureFacts } from "../../src/host/frame";
 import { sharedPrefix, shortName } from "../../src/state/naming";
-import { formatBytes, formatCosine, formatMetric, formatNumber, formatSeconds, formatShare } from "../../src/ui/format";
+import {
+  formatBytes,
+  formatCosine,
+  formatMetric,
+  formatNumber,
+  formatSeconds,
+  formatShare,
+  formatSigned,
+} from "../../src/ui/format";
 import { layoutOf } from "../../src/ui/layout";
 
 it("writes numbers with three digits and a true minus", () => {
@@ -58,6 +66,10 @@ it("leaves out what the role of a matrix already says", () => {
 
 it("writes a cosine that is next to nothing as nothing", () => {
   expect([2.5e-5, -2.5e-5, 0.93456, -0.5].map(formatCosine)).toEqual(["0.000", "0.000", "0.935", "−0.500"]);
+});
+
+it("writes how much of something there is with its sign", () => {
+  expect([0.04, -0.04, 4.26, -1].map(formatSigned)).toEqual(["0.0", "0.0", "+4.3", "−1.0"]);
 });
 
 it("writes long durations in minutes", () => {

@@ -19,6 +19,7 @@ const COMPOSED = [
   "projector.figure.",
   "overview.column.",
   "transform.",
+  "factors.of.",
   "verdict.name.",
   "verdict.evidence.",
   ...["pca", "u", "v"].map((m) => `points.${m}`),

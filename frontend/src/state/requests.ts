@@ -1,0 +1,110 @@
+/** What is asked of the server for the series on the screen: a key, whether the value of an earlier key may stay, and how it is loaded. */
+import type { Api, MatrixName, PointsQuery } from "../data/api";
+import type { ArrayReply } from "../data/decode";
+import type { FactorsReply, Labels, PointsInfo, RanksReply, SpectraInfo } from "../data/types";
+import type { Current } from "./current";
+import type { Wanted } from "./resource";
+import { FACTORS_OF, isTransposed, MAX_COMPONENTS, OWN_AXES, SCORES_OF, type Spec } from "./spec";
+
+export type PointsReply = ArrayReply<PointsInfo>;
+export type SpectraReply = ArrayReply<SpectraInfo>;
+
+/** Components fetched at first; fewer where each costs much. */
+const COMPONENTS = { few: 4, many: 8, aboveRows: 200_000 };
+/** Rows shown at either end of a factor. */
+const N_TOP = 8;
+
+type Step = Current["checkpoint"];
+
+export function nameOf(now: Current, { checkpoint, fingerprint }: Step = now.checkpoint): MatrixName {
+  return { run: now.run.run, checkpoint, matrix: now.matrix.matrix, fingerprint };
+}
+
+function seriesKey(now: Current, ...parts: readonly unknown[]): string {
+  return JSON.stringify([now.run.run, now.matrix.matrix, ...parts]);
+}
+
+/** A value of the same series stays until the wanted one is there. */
+function within<Value>(series: string, rest: unknown, load: Wanted<Value>["load"]): Wanted<Value> {
+  return { key: `${series} ${JSON.stringify(rest)}`, keeps: (earlier) => earlier.startsWith(`${series} `), load };
+}
+
+function wantedComponents(now: Current, least: readonly number[]): number {
+  const enough = now.matrix.shape[0] > COMPONENTS.aboveRows ? COMPONENTS.few : COMPONENTS.many;
+  return Math.min(Math.max(enough, ...least), MAX_COMPONENTS);
+}
+
+function points(api: Api, now: Current, query: PointsQuery): Wanted<PointsReply> {
+  const { method, transform, checkpoint, fingerprint, nComponents, axes } = query;
+  return within(seriesKey(now, method, transform), [checkpoint, fingerprint, nComponents, axes], (asking) =>
+    api.points(query, asking),
+  );
+}
+
+/** The step on whose axes the points of another step are shown. */
+function referenceOf({ method, axes }: Spec, now: Current, checkpoint: Step): Step | undefined {
+  const isOther = method === "pca" && axes !== OWN_AXES && axes !== checkpoint.checkpoint;
+  return isOther ? now.steps.find((step) => step.checkpoint === axes) : undefined;
+}
+
+export function pointsOf(api: Api, spec: Spec, now: Current, checkpoint: Step = now.checkpoint): Wanted<PointsReply> {
+  const { method, transform, components } = spec;
+  const reference = referenceOf(spec, now, checkpoint);
+  return points(api, now, {
+    ...nameOf(now, checkpoint),
+    method,
+    transform,
+    nComponents: wantedComponents(
+      now,
+      components.map((component) => component + 1),
+    ),
+    axes: reference && { checkpoint: reference.checkpoint, fingerprint: reference.fingerprint },
+  });
+}
+
+/** The scores of all rows on the factors of this step itself, of which the points may be others. */
+export function scoresOf(api: Api, spec: Spec, now: Current, least: number): Wanted<PointsReply> {
+  const method = SCORES_OF[FACTORS_OF[spec.method]];
+  const nComponents = wantedComponents(now, [least]);
+  return points(api, now, { ...nameOf(now), method, transform: spec.transform, nComponents });
+}
+
+export function factorsOf(api: Api, spec: Spec, now: Current, k: number): Wanted<FactorsReply> {
+  const { transform } = spec;
+  const method = FACTORS_OF[spec.method];
+  const reference = referenceOf(spec, now, now.checkpoint);
+  const query = {
+    ...nameOf(now),
+    method,
+    transform,
+    k,
+    nTop: N_TOP,
+    reference: reference && { checkpoint: reference.checkpoint, fingerprint: reference.fingerprint },
+  };
+  const { fingerprint } = now.checkpoint;
+  return within(seriesKey(now, method, transform), [fingerprint, k, reference?.fingerprint], (asking) =>
+    api.factors(query, asking),
+  );
+}
+
+export function ranksOf(api: Api, { transform }: Spec, now: Current): Wanted<RanksReply> {
+  return within(seriesKey(now, transform), now.checkpoint.fingerprint, (asking) =>
+    api.ranks(nameOf(now), transform, asking),
+  );
+}
+
+/** `turn` makes another key of the same question, for an answer that was not complete. */
+export function spectraOf(api: Api, spec: Spec, now: Current, asks: boolean, turn: string): Wanted<SpectraReply> {
+  const { transform } = spec;
+  const { run, matrix, checkpoint: first } = nameOf(now);
+  return within(seriesKey(now, transform), [turn, asks], (asking) =>
+    api.spectra({ run, matrix, transform, first, ask: asks ? 1 : undefined }, asking),
+  );
+}
+
+/** One label file serves every step, so its labels are fetched once a series; the rows of a transposed matrix have none. */
+export function labelsOf(api: Api, { transform }: Spec, now: Current): Wanted<Labels> | null {
+  const { labels, shape } = now.matrix;
+  if (!labels || isTransposed(transform)) return null;
+  return { key: seriesKey(now, shape[0], labels), load: (asking) => api.labels(nameOf(now), asking) };
+}

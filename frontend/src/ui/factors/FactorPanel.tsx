@@ -1,0 +1,96 @@
+/** The factors of the current checkpoint, the heaviest first, with the rows that have most and least of each. */
+import type { ComponentChildren } from "preact";
+import type { FactorsReply } from "../../data/types";
+import { sayServer, t } from "../../i18n";
+import { FACTORS_OF } from "../../state/spec";
+import { useShared } from "../context";
+import { formatCount, formatShare } from "../format";
+import { ErrorNote, Panel, ProgressBar, Wait } from "../panel";
+import { FactorItem } from "./FactorItem";
+
+const MORE_FACTORS = 16;
+
+/** Said above the first factor of those that near-equal singular values do not tell apart. */
+function BlockNote({ reply, first }: { reply: FactorsReply; first: number }) {
+  const block = reply.blocks.find(({ factors }) => factors[0] === first);
+  if (!block) return null;
+  const [from, to] = block.factors;
+  return <li class="block-note">{t("factors.block", { from, to, share: formatShare(block.share) })}</li>;
+}
+
+function List({ reply }: { reply: FactorsReply }) {
+  const { store, model } = useShared();
+  const { factors, notes, sample } = reply;
+  const isAll = factors.length < store.nFactors.value;
+  return (
+    <>
+      {model.carried.value.length > 0 && <p class="footnote">{t("factors.carriedAbout")}</p>}
+      <ol class="factor-list">
+        {factors.map((factor) => (
+          <>
+            <BlockNote key={`block ${factor.factor}`} reply={reply} first={factor.factor} />
+            <FactorItem key={factor.factor} factor={factor} />
+          </>
+        ))}
+      </ol>
+      {!isAll && store.nFactors.value < MORE_FACTORS && (
+        <button
+          type="button"
+          class="text-button"
+          onClick={() => {
+            store.nFactors.value = MORE_FACTORS;
+          }}
+        >
+          {t("factors.more")}
+        </button>
+      )}
+      {sample && sample.rows < sample.of && (
+        <p class="footnote">{t("factors.sample", { n: formatCount(sample.rows), of: formatCount(sample.of) })}</p>
+      )}
+      {notes.map((note) => (
+        <p class="footnote" key={note.code}>
+          {sayServer(note)}
+        </p>
+      ))}
+    </>
+  );
+}
+
+function Body() {
+  const { store, activity } = useShared();
+  const { value, error, pending, loading } = store.factors.state.value;
+  if (error) return <ErrorNote error={error} onRetry={store.factors.retry} />;
+  if (store.isWaiting.value) return <p class="note quiet">{t("large.points")}</p>;
+  if (!value)
+    return <Wait label={t("factors.finding")} pending={pending} onCancel={(job) => void activity.cancel(job)} />;
+  return (
+    <div class="factors-body">
+      {loading && (
+        <div class="factors-loading">
+          <ProgressBar value={pending?.progress ?? null} label={t("factors.finding")} />
+        </div>
+      )}
+      <List reply={value} />
+    </div>
+  );
+}
+
+export function FactorPanel({ hidden, tools }: { hidden: boolean; tools?: ComponentChildren }) {
+  const { store } = useShared();
+  const method = FACTORS_OF[store.spec.value.method];
+  return (
+    <Panel
+      name="factors"
+      title={t("factors.title")}
+      hidden={hidden}
+      tools={
+        <>
+          <span class="quiet factors-of">{t(`factors.of.${method}`)}</span>
+          {tools}
+        </>
+      }
+    >
+      <Body />
+    </Panel>
+  );
+}
