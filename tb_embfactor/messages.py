@@ -51,6 +51,14 @@ TEMPLATES: dict[str, str] = {
     "rows_not_finite": "All {n_rows} rows of {matrix} hold NaN or Inf, so it has no factors.",
     "no_spread": "All {n_rows} rows of {matrix} are equal, so none of its directions is more than another.",
     "all_zero": "All {n_rows} rows of {matrix} are zero, so it has no factors.",
+    "one_group": "The labels of {matrix} make {n_groups} group, so there are none to tell apart. "
+    "Choose a column with several values.",
+    "too_many_groups": "The labels of {n_rows} rows of {matrix} make {n_groups} groups, too many to tell apart. "
+    "Choose a column with fewer values.",
+    "no_line": "The two groups of rows of {matrix} have the same mean, so there is no line between them. Choose other rows.",
+    "too_few_rows": "{matrix} has {got} rows to show; {method} needs {needed}.",
+    "method_missing": "The method {method} needs more than is installed. Install it with: pip install '{package}'",
+    "unknown_column": "{matrix} has no label column {column!r}. Its label columns are: {known}.",
     "negative_entries": "{matrix} has negative entries, and sums of non-negative parts have none. "
     "Take its activated rows: add the transform relu, or bias,relu.",
     "matrix_too_large": "{matrix} is {size}; {what} is limited to {limit}.",
@@ -78,6 +86,9 @@ TEMPLATES: dict[str, str] = {
     "{k} are shown.",
     "not_settled": "The search ({method}) had not settled after {n_iterations} steps in {n} of {n_runs} runs; "
     "factors of low consistency are not to be relied on. Try fewer factors.",
+    "groups_by_chance": "The axes are chosen to tell {n_groups} groups apart: on the first, {found} of the variance lies between "
+    "them. On an axis of random groups it would be {by_chance}.",
+    "map_of_neighbours": "A map of neighbours: what lies together is alike, but distances and sizes of groups mean nothing.",
     "rows_skipped": "{n} of {n_rows} rows hold NaN or Inf and are left out.",
     # Verdicts
     "verdict_collapsed": "Collapsed to about {k} of {d} directions, which hold 99.9 % of the variance. "

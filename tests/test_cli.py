@@ -106,6 +106,34 @@ def test_factors_json(logs: Path, capsys: pytest.CaptureFixture[str], method: st
         assert factor["continues"] is None or 1 <= factor["continues"]["factor"] <= 3
 
 
+def test_project(logs: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spread = table(20) - table(20).mean(axis=0)
+    left, values, _ = np.linalg.svd(spread, full_matrices=False)
+    out = tmp_path / "points.tsv"
+    assert main(["project", str(logs / "run" / "step_20.tiny"), "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert "60 points in 2 dimensions" in said and f"{np.sum(values[:2] ** 2) / np.sum(values**2):.1%} of the variance" in said
+    assert "trustworthiness 0." in said
+    header, *lines = out.read_text().splitlines()
+    assert header == "axis_1\taxis_2\tword\tcount" and lines[7].endswith("\tword7\t7")
+    points = np.array([line.split("\t")[:2] for line in lines], float)
+    assert np.allclose(np.abs(points), np.abs(left * values)[:, :2], atol=1e-6)
+    for ending in ("npz", "safetensors"):
+        out = tmp_path / f"points.{ending}"
+        assert main(["project", str(logs / "run" / "step_20.tiny"), "--out", str(out), "--k", "3"]) == 0
+        assert (load_file(out) if ending == "safetensors" else np.load(out))["points"].shape == (60, 3)
+
+
+def test_project_json(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = ["project", str(logs), "--run", "run", "--method", "line", "--between", "word3,4|word9", "--json"]
+    assert main(chosen) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["step"], result["method"], result["points_are"]) == (20, "line", "rows")
+    line = table(20)[9] - table(20)[[3, 4]].mean(axis=0)
+    expected = (table(20) - table(20).mean(axis=0)) @ line / np.linalg.norm(line)
+    assert np.allclose(np.array(result["points"])[:, 0], expected)
+
+
 def test_sparsity(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sparsity", str(logs), "--run", "run", "--transform", "relu"]) == 0
     header, line = capsys.readouterr().out.splitlines()
@@ -161,6 +189,12 @@ def test_a_matrix_that_cannot_be_factored_does_not_hide_the_others(logs: Path, c
         (["factors", "{logs}", "--method", "umap"], 2, "method must be one of svd, pca, varimax, ica, nmf; got 'umap'"),
         (["factors", "{logs}", "--k", "65"], 2, "k must be from 1 to 64; got 65"),
         (["factors", "{logs}/run", "--method", "nmf"], 1, "has negative entries"),
+        (["project", "{logs}"], 2, "--matrix must be given so that one matrix is chosen"),
+        (["project", "{logs}/run/step_0.tiny", "--method", "lda", "--column", "color"], 1, "no label column 'color'"),
+        (["project", "{logs}/run/step_0.tiny", "--method", "lda", "--column", "word"], 1, "60 groups, too many"),
+        (["project", "{logs}/run/step_0.tiny", "--method", "line", "--between", "1|nobody"], 2, "got 'nobody'"),
+        (["project", "{logs}/run/step_0.tiny", "--method", "line", "--between", "1"], 2, "two groups of rows or labels"),
+        (["project", "{logs}/run/step_0.tiny", "--out", "{logs}/x.csv"], 2, "ending in .tsv, .npz, .safetensors"),
         (["list", "{logs}/nowhere"], 1, "nowhere"),
         (["list", "{logs}/../empty"], 1, "No checkpoint was found under"),
         (["list", "{logs}/run/metadata.tsv"], 1, "neither a checkpoint nor a log directory"),

@@ -16,6 +16,7 @@ from tb_embfactor import __version__
 from tb_embfactor.cli.factors import show_factors
 from tb_embfactor.cli.matrices import export_factors, list_matrices, show_sparsity, show_spectra
 from tb_embfactor.cli.printing import Printer
+from tb_embfactor.cli.projecting import describe_methods, project_rows
 from tb_embfactor.errors import EmbfactorError
 from tb_embfactor.transforms import STEPS
 
@@ -72,6 +73,18 @@ def _parser() -> argparse.ArgumentParser:
     factoring.add_argument("--top", metavar="N", type=int, default=10, help="rows at each end, 1 to 100 (default: 10)")
     factoring.add_argument("--seed", metavar="S", type=int, default=0, help="of the rows and starts of a search (default: 0)")
     factoring.add_argument("--reference", metavar="C", help="a checkpoint: say which of its factors each factor continues")
+
+    projecting = _command(commands, "project", project_rows, "the rows of one matrix as points in a few dimensions")
+    _add_path(projecting)
+    _add_choice(projecting)
+    _add_transform(projecting)
+    projecting.add_argument("--method", metavar="M", default="pca", help="one of those below (default: pca)")
+    projecting.add_argument("--k", metavar="K", type=int, default=2, help="how many dimensions (default: 2)")
+    projecting.add_argument("--column", metavar="NAME", help="for lda: the label column whose values are the groups")
+    projecting.add_argument("--between", metavar="ROWS", help="for line: rows by number or label, as 'bad,awful|good,great'")
+    projecting.add_argument("--seed", metavar="S", type=int, default=0, help="of a search or a map (default: 0)")
+    projecting.add_argument("--out", metavar="FILE", help="write the points to FILE.tsv (with the labels), .npz or .safetensors")
+    projecting.describe_more = describe_methods
 
     pruning = _command(commands, "sparsity", show_sparsity, "zeros of matrices, and what pruning by magnitude would cost")
     _add_path(pruning)

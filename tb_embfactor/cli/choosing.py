@@ -59,6 +59,16 @@ def choose(logdir: Logdir, options: argparse.Namespace, printer: Printer) -> Ite
         raise missing or NotFoundError("no_matrices", path=options.path)
 
 
+def choose_one(options: argparse.Namespace, printer: Printer) -> Chosen:
+    """The one matrix that is named; UsageError where there are several."""
+    chosen = list(choose(open_path(options), options, printer))
+    if len(chosen) != 1:
+        names = ", ".join(f"{checkpoint.id}: {matrix.name}" for _, checkpoint, matrix in chosen[:6]) or "none"
+        needed = f"given so that one matrix is chosen, with --run and --checkpoint where needed (now {len(chosen)}: {names})"
+        raise UsageError("bad_parameter", owner="tb-embfactor", name="--matrix", needed=needed, got=options.matrix)
+    return chosen[0]
+
+
 def _embeddings(checkpoint: Checkpoint) -> list[Matrix]:
     """The embeddings, or every matrix where the checkpoint does not say which are embeddings."""
     return [matrix for matrix in checkpoint.matrices if matrix.role == "embedding"] or list(checkpoint.matrices)

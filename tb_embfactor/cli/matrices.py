@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from tb_embfactor.cli.choosing import answer_each, choose, open_path, require_checkpoints
+from tb_embfactor.cli.choosing import answer_each, choose, choose_one, open_path, require_checkpoints
 from tb_embfactor.cli.printing import Printer, number_text, print_json, print_table, step_text
-from tb_embfactor.errors import EmbfactorError, UsageError
+from tb_embfactor.errors import EmbfactorError
 
 if TYPE_CHECKING:
     from tb_embfactor.linalg.blocks import Progress
@@ -131,12 +131,7 @@ def show_sparsity(options: argparse.Namespace, printer: Printer) -> None:
 def export_factors(options: argparse.Namespace, printer: Printer) -> None:
     from tb_embfactor.analysis.factorization import export, factorize
 
-    chosen = list(choose(open_path(options), options, printer))
-    if len(chosen) != 1:
-        names = ", ".join(f"{checkpoint.id}: {matrix.name}" for _, checkpoint, matrix in chosen[:6]) or "none"
-        needed = f"given so that one matrix is chosen, with --run and --checkpoint where needed (now {len(chosen)}: {names})"
-        raise UsageError("bad_parameter", owner="export", name="--matrix", needed=needed, got=options.matrix)
-    ((run, checkpoint, matrix),) = chosen
+    run, checkpoint, matrix = choose_one(options, printer)
     f = factorize(matrix, options.center, options.transform, options.rank, progress=printer.progress(matrix.name))
     export(f, options.out)
     printer.clear()

@@ -23,11 +23,16 @@ def sample_rows(blocks: Iterable[np.ndarray], n_rows: int, limit: int, seed: int
     chosen = np.arange(n_rows)
     if n_rows > limit:
         chosen = np.sort(np.random.default_rng(seed).choice(n_rows, limit, replace=False))
+    rows = rows_at(blocks, chosen)
+    usable = np.isfinite(rows).all(axis=1)
+    return rows[usable], chosen[usable]
+
+
+def rows_at(blocks: Iterable[np.ndarray], chosen: np.ndarray) -> np.ndarray:
+    """The rows with these indices, (n,) ascending, as (n, k) float64. One pass."""
     parts, start = [], 0
     for block in blocks:
         inside = chosen[np.searchsorted(chosen, start) : np.searchsorted(chosen, start + len(block))]
         parts.append(block[inside - start].astype(np.float64))
         start += len(block)
-    rows = np.concatenate(parts)
-    usable = np.isfinite(rows).all(axis=1)
-    return rows[usable], chosen[usable]
+    return np.concatenate(parts)

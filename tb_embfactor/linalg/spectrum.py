@@ -115,7 +115,7 @@ def _wide(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
         _, svd, n_passes = _solve(strips, name, _half(progress, part), center=False)
         inverse = np.divide(1.0, svd.singular_values, out=np.zeros(len(svd.singular_values)), where=svd.singular_values > 0)
         right = np.concatenate([strip @ (svd.right * inverse) for strip in strips])
-        factored[centered] = Svd(svd.singular_values, svd.error_bound, _signed(right), svd.null_bound)
+        factored[centered] = Svd(svd.singular_values, svd.error_bound, signed(right), svd.null_bound)
         passes = max(passes, n_passes)
     return Spectrum(
         n_rows=rows.n_rows,
@@ -165,7 +165,7 @@ def _first_pass(moments: Moments, center: bool) -> Svd | None:
     eigenvalues, right = _eigh(gram)
     if not noise <= 2 * TOLERANCE * eigenvalues[-1]:
         return None
-    return Svd(np.sqrt(eigenvalues), noise / (2 * eigenvalues), _signed(right), 0.0)
+    return Svd(np.sqrt(eigenvalues), noise / (2 * eigenvalues), signed(right), 0.0)
 
 
 def _second_pass(blocks: RowBlocks, moments: Moments, center: bool, progress: Progress) -> Svd:
@@ -216,7 +216,7 @@ def _bounded(values: np.ndarray, right: np.ndarray, relative: np.ndarray, absolu
     bound = relative + absolute / np.maximum(values, TINY)
     null = (bound >= 0.5) | (values <= TINY)
     null_bound = float(values[null].max(initial=0.0) + absolute) if null.any() else 0.0
-    return Svd(np.where(null, 0.0, values), np.where(null, np.inf, bound), _signed(right), null_bound)
+    return Svd(np.where(null, 0.0, values), np.where(null, np.inf, bound), signed(right), null_bound)
 
 
 def _leading(svd: Svd, k: int) -> Svd:
@@ -234,7 +234,7 @@ def _svd(factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values, right.T
 
 
-def _signed(right: np.ndarray) -> np.ndarray:
+def signed(right: np.ndarray) -> np.ndarray:
     """Fix the signs: the entry of largest magnitude in each column is positive, as in scikit-learn's svd_flip."""
     largest = np.argmax(np.abs(right), axis=0)
     signs = np.sign(right[largest, np.arange(right.shape[1])])

@@ -93,6 +93,15 @@ class Matrix:
         file, own = self.checkpoint.labels.get(self.name), self.info.labels
         return MatrixLabels(file, own, self.shape[0], self.checkpoint.path, self._read_own_labels) if file or own else None
 
+    def label_column(self, name: str) -> list[Any]:
+        """The values of one label column, one for each row; NotFoundError names the columns there are."""
+        columns = self.labels.read(self.shape[0]).columns if self.labels else ()
+        for column in columns:
+            if column.name == name:
+                return column.values
+        known = list_some(column.name for column in columns)
+        raise NotFoundError("unknown_column", matrix=self.name, column=name, known=known)
+
     def squared_gradients(self) -> np.ndarray | None:
         """How much each row has been updated, (V,) float64, where Adagrad trained it and the checkpoint tells: else None.
 

@@ -87,11 +87,15 @@ class Service:
         axes: str | None = None,
         transform: str = "",
         wait_seconds: float = 10.0,
+        **more: Any,
     ) -> bytes | Pending:
-        """The rows (or columns) of a matrix as points."""
-        axes_at = self._fingerprint(run, axes, matrix)
+        """The rows (or columns) of a matrix as points. more : `column`, `between`, `seed`, `with_quality`, see `project`."""
         names = {"run": run, "checkpoint": checkpoint, "matrix": matrix}
-        params = {"transform": transform, "method": method, "n_components": n_components, "axes": axes}
+        params = {"transform": transform, "method": method, "n_components": n_components, "axes": axes, **more}
+        if more.get("column") is not None:  # not kept: a label file changes without the checkpoint
+            self.listing.find(**names)
+            return self._answers.read("points", {**names, **params, "key": ""}, wait_seconds)
+        axes_at = self._fingerprint(run, axes, matrix)
         return self._computed("points", names, params, wait_seconds, axes_at=axes_at)
 
     def ranks(

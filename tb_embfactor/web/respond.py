@@ -84,3 +84,13 @@ def number(request: wrappers.Request, name: str, default: int | None, lowest: in
             "bad_parameter", owner=request.path, name=name, needed=f"a whole number from {lowest} to {highest}", got=raw
         )
     return value
+
+
+def row_groups(request: wrappers.Request, name: str) -> list[list[int]]:
+    """Two groups of rows, as `1,2|7`."""
+    raw = text(request, name)
+    groups = [group.split(",") for group in raw.split("|")]
+    if len(groups) != 2 or not all(row.isascii() and row.isdigit() for group in groups for row in group):
+        needed = "two groups of rows, such as 1,2|7"
+        raise UsageError("bad_parameter", owner=request.path, name=name, needed=needed, got=raw)
+    return [[int(row) for row in group] for group in groups]

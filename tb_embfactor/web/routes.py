@@ -13,7 +13,7 @@ from tb_embfactor.errors import UsageError
 from tb_embfactor.service import Service
 from tb_embfactor.transforms import Transform
 from tb_embfactor.web.projector import projector_app
-from tb_embfactor.web.respond import App, choice, json_response, number, reply, route, text
+from tb_embfactor.web.respond import App, choice, json_response, number, reply, route, row_groups, text
 
 ROLES = ("embedding", "kernel", "other")
 DEFAULT_WAIT, MAX_WAIT = 10, 30  # seconds
@@ -76,13 +76,22 @@ def make_apps(service: Service) -> dict[str, App]:
 
     @route()
     def points(request: wrappers.Request) -> wrappers.Response:
-        from tb_embfactor.analysis.projection import METHODS
+        from tb_embfactor.analysis.projection import METHODS, SEEDED
 
         names, axes = _matrix(request), request.args.get("axes")
         method = text(request, "method", "pca")
         if method not in METHODS or (axes and method != "pca"):
             needed = f"one of {', '.join(METHODS)}" + (", and pca where axes is given" if axes else "")
             raise UsageError("bad_parameter", owner=request.path, name="method", needed=needed, got=method)
+        more: dict[str, Any] = {}
+        if method == "lda":
+            more["column"] = text(request, "column")
+        if method == "line":
+            more["between"] = row_groups(request, "between")
+        if method in SEEDED:
+            more["seed"] = number(request, "seed", 0, 0, (1 << 32) - 1)
+        if number(request, "quality", 0, 0, 1):
+            more["with_quality"] = True
         answer = service.points(
             **names,
             method=method,
@@ -90,8 +99,9 @@ def make_apps(service: Service) -> dict[str, App]:
             axes=axes or None,
             transform=_transform(request),
             wait_seconds=_wait(request),
+            **more,
         )
-        return reply(request, answer, immutable=not axes and _is_current(request, names))
+        return reply(request, answer, immutable=not axes and "column" not in more and _is_current(request, names))
 
     @route()
     def labels(request: wrappers.Request) -> wrappers.Response:

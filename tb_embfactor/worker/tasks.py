@@ -32,6 +32,7 @@ Answer = tuple[dict[str, Any], bytes]
 Report = Callable[..., None]
 ROWS_BYTES = 4 << 20  # what one `rows` answer may hold
 _KEPT_SPECTRA_BYTES = 256 << 20
+_SEARCH_SECONDS = 600  # turning axes and mapping neighbours is silent
 _LISTING_SECONDS = 600  # listing directories and surveying label files is silent, and slow on a network file system
 
 
@@ -88,26 +89,39 @@ class Tasks:
         return {}, self._kept(key, arrays.encode({}, {"metrics": count_unmoved(now, then, self._report)}))
 
     def do_points(
-        self, run: str, checkpoint: str, matrix: str, transform: str, key: str, method: str, n_components: int, axes: str | None
+        self,
+        run: str,
+        checkpoint: str,
+        matrix: str,
+        transform: str,
+        key: str,
+        method: str,
+        n_components: int,
+        axes: str | None,
+        column: str | None = None,
+        between: list[list[int]] | None = None,
+        seed: int = 0,
+        with_quality: bool = False,
     ) -> Answer:
         """The rows (or columns) as points."""
         source = self._matrix(run, checkpoint, matrix)
+        labels = source.label_column(column) if column is not None else None
         f = self._factorize(source, transform)
         directions = None
         if axes is not None and axes != checkpoint:
             directions = self._factorize(self._matrix(run, axes, matrix), transform).spectrum.centered.right
-        projection = project(f, method, n_components, axes=directions)
+        self._report(progress=None, allow_seconds=_SEARCH_SECONDS)
+        ends = (between[0], between[1]) if between else None
+        projection = project(
+            f, method, n_components, axes=directions, labels=labels, between=ends, seed=seed, with_quality=with_quality
+        )
         info = dict(projection.info)
-        notes = [Message(code).to_json() for code in info.pop("notes")]
         if f.rows_skipped:
-            notes.append(Message("rows_skipped", {"n": f.rows_skipped, "n_rows": f.shape[0]}).to_json())
+            info["notes"] = [*info["notes"], Message("rows_skipped", {"n": f.rows_skipped, "n_rows": f.shape[0]})]
+        info["notes"] = [note.to_json() for note in info["notes"]]
         tensors = {name: np.asarray(info.pop(name), np.float64) for name in ("weight", "share")}
         tensors["points"] = projection.points.astype(np.float32)
-        info |= self._names(source, run) | {
-            "axes": axes,
-            "total_share": float(tensors["share"].sum()),
-            "notes": notes,
-        }
+        info |= self._names(source, run) | {"axes": axes}
         return {}, self._kept(key, arrays.encode(tensors, info))
 
     def do_ranks(self, run: str, checkpoint: str, matrix: str, transform: str, key: str) -> Answer:
@@ -203,7 +217,9 @@ class Tasks:
         self._report(progress=share, allow_seconds=30 + 30 * short_side**3 / 1e9)
 
     def _kept(self, key: str, body: bytes) -> bytes:
-        self._cache.put("results", key, body)
+        """The answer, kept in the cache if it has a key."""
+        if key:
+            self._cache.put("results", key, body)
         return body
 
 

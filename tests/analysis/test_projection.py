@@ -63,7 +63,7 @@ def test_pca_of_u_is_the_same_after_a_change_of_rounding_size() -> None:
     matrix = planted(300, 8, np.arange(8, 0, -1.0))
     changed = matrix * (1 + 1e-15 * np.random.default_rng(0).normal(size=matrix.shape))
     assert np.allclose(project(matrix, "pca_of_u", 3).points, project(changed, "pca_of_u", 3).points, atol=1e-10)
-    assert project(matrix, "pca_of_u").info["notes"] == ["basis_of_u"]
+    assert [note.code for note in project(matrix, "pca_of_u").info["notes"]] == ["basis_of_u"]
 
 
 def test_axes_of_another_step() -> None:
@@ -95,7 +95,9 @@ def test_fewer_axes_than_asked_for() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"method": "umap"}, "method must be one of pca, u, v, pca_of_u; got 'umap'"),
+        ({"method": "mds"}, "method must be one of pca, u, v, pca_of_u, varimax, ica, nmf, lda, line, tsne, umap; got 'mds'"),
+        ({"labels": [1, 2, 3]}, "labels must be left out unless method is lda"),
+        ({"between": ([0], [1])}, "between must be left out unless method is line"),
         ({"n_components": 0}, "n_components must be from 1 to 64; got 0"),
         ({"method": "u", "axes": np.eye(3)}, "axes must be left out unless method is pca"),
         ({"axes": np.eye(5)}, "axes must be axes with 3 entries"),

@@ -127,6 +127,19 @@ def test_sparsity(get: Callable[..., TestResponse]) -> None:
     assert len(found["pruned"]) == len(found["threshold"]) == len(found["error"]) == 101
 
 
+@pytest.mark.parametrize(
+    ("method", "more"), [("varimax", {}), ("ica", {"seed": 3}), ("line", {"between": "1,2|7"}), ("tsne", {"seed": 1})]
+)
+def test_other_points(get: Callable[..., TestResponse], method: str, more: dict[str, Any]) -> None:
+    asked = {**NAMES, "method": method, "n_components": 2, "quality": 1, "wait": 30, **more}
+    response = eventually(lambda: (answer := get("points", **asked)).status_code != 202 and answer, 120)
+    tensors, info = arrays.decode(response.data)
+    assert tensors["points"].shape == (N_ROWS, 2) and len(tensors["share"]) == 2
+    assert 0 < info["quality"]["trustworthiness"] <= 1 and info["quality"]["rows"] == N_ROWS
+    assert (info["total_share"] is None) == (method == "tsne")
+    assert info.get("sample", {}).get("seed", 0) == more.get("seed", 0)
+
+
 def test_a_reply_is_immutable_only_for_the_current_fingerprint(get: Callable[..., TestResponse], service: Service) -> None:
     fingerprint = service.listing.find(**NAMES)[0]["fingerprint"]
     assert "immutable" in get("points", **NAMES, v=fingerprint).headers["Cache-Control"]
@@ -164,7 +177,12 @@ def test_the_tab_is_served_as_a_module(get: Callable[..., TestResponse]) -> None
         ("spectra", {"run": "run"}, 400, "missing_parameter"),
         ("spectra", {"run": "nope", "matrix": "table"}, 404, "unknown_run"),
         ("spectra", {"run": "run", "matrix": "table", "transform": "log"}, 400, "bad_parameter"),
-        ("points", {**NAMES, "method": "umap"}, 400, "bad_parameter"),
+        ("points", {**NAMES, "method": "mds"}, 400, "bad_parameter"),
+        ("points", {**NAMES, "method": "lda"}, 400, "missing_parameter"),
+        ("points", {**NAMES, "method": "lda", "column": "color"}, 404, "unknown_column"),
+        ("points", {**NAMES, "method": "lda", "column": "word"}, 422, "too_many_groups"),
+        ("points", {**NAMES, "method": "line", "between": "1|x"}, 400, "bad_parameter"),
+        ("points", {**NAMES, "method": "line", "between": "1|60"}, 400, "bad_parameter"),
         ("points", {**NAMES, "n_components": "17"}, 400, "bad_parameter"),
         ("points", {**NAMES, "n_components": "x"}, 400, "bad_parameter"),
         ("points", {**NAMES, "method": "u", "axes": "run/step_0.tiny"}, 400, "bad_parameter"),
