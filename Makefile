@@ -19,7 +19,7 @@ export KERAS_HOME := $(abspath $(BUILD))/keras
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo demo_logs test test-python test-frontend test-browser lint format bundle docs bench clean chromium packages
+.PHONY: help demo demo_logs test test-python test-frontend test-browser lint format bundle docs pictures bench clean chromium packages
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ test-browser: $(VENV)/plugin/.stamp frontend/node_modules/.package-lock.json chr
 
 bundle: frontend/node_modules/.package-lock.json  ## build frontend/ into tb_embfactor/static
 	cd frontend && npm run --silent build
+
+pictures: $(VENV)/plugin/.stamp  ## draw the regression pictures of tests/pictures anew
+	PYTHONPATH=. $(PLUGIN_PYTHON) tests/pictures.py demo_logs
 
 docs: $(VENV)/plugin/.stamp  ## write docs/numbers.md from the tables in the code
 	$(PLUGIN_PYTHON) -m tb_embfactor.analysis.numbers.page >$(BUILD)/numbers.md && mv $(BUILD)/numbers.md docs/numbers.md

@@ -170,6 +170,26 @@ def test_a_search_that_does_not_settle_says_so(monkeypatch: pytest.MonkeyPatch) 
         assert "not_settled" in [note.code for note in factors(noise, method, k=5).notes]
 
 
+def test_axes_of_a_demo_run_are_followed_where_their_singular_values_cross(demo_logs: Path) -> None:
+    """From step 1600 to 3000 the fifth and the sixth direction of the Chinese words change places."""
+    run = ef.open_logdir(demo_logs).run("chinese_reviews")
+    before, after = (run.checkpoint(selector)["word_embedding"] for selector in ("step:1600", "step:3000"))
+    reference = find_axes(ef.factorize(before), "pca", 6)
+    continued = [factor.continues for factor in factors(after, "pca", 6, reference=reference).factors]
+    followed = [each.axis if each else None for each in continued]
+    assert followed[:2] == [0, 1] and followed[4:] == [5, 4]
+    assert all(each and abs(each.cosine) > 0.95 for each in continued[4:])
+    by_index = np.abs(np.sum(reference.directions * find_axes(ef.factorize(after), "pca", 6).directions, axis=0))
+    assert np.all(by_index[4:] < 0.3), "by index the axes would be others"
+
+
+def test_axes_keep_their_identity_when_their_sign_changes(demo_logs: Path) -> None:
+    run = ef.open_logdir(demo_logs).run("sentiment_plain/train")
+    reference = find_axes(ef.factorize(run.checkpoint("latest")["word_embedding"]), "pca", 3)
+    (first, *_) = factors(run.checkpoint("step:300")["word_embedding"], "pca", 3, reference=reference).factors
+    assert first.continues is not None and first.continues.axis == 0 and first.continues.cosine < -0.99
+
+
 @pytest.mark.parametrize(
     ("run", "matrix"), [("sentiment_plain/train", "word_embedding"), ("sentiment_factorized", "word_factors")]
 )
