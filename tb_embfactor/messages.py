@@ -38,6 +38,8 @@ TEMPLATES: dict[str, str] = {
     "{directory} ({reason}). Free some space there, or choose another directory with --embfactor_cache.",
     "file_changed": "{path} changed while it was being read, so no result is shown. It is tried again.",
     "file_unsupported": "{path} cannot be read yet: {what}. {next}",
+    "pickle_calls": "{path} was not read: what loads it elsewhere calls functions that no model needs ({names}; {n} in all). "
+    "Nothing in it was executed here. Load it nowhere else, unless you trust who made it.",
     "tensor_skipped": "{tensor} in {path} was left out: {reason}.",
     "library_missing": "Reading {format} needs the package {package}. Install it with: pip install {package}",
     "set_aside": "{path} was set aside because reading it {how}. It is tried again when the file changes.",

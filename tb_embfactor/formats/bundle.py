@@ -22,7 +22,7 @@ import numpy as np
 from tb_embfactor.errors import DamagedError, IncompleteError, ReadError, UnsupportedError
 from tb_embfactor.formats import Folder, bundle_protos
 from tb_embfactor.formats.leveldb_table import read_table
-from tb_embfactor.formats.stored import Piece, StoredTensor, mask_crc
+from tb_embfactor.formats.stored import Checksum, Piece, StoredTensor, mask_crc
 from tb_embfactor.sources import FileSource, stat_fingerprint
 
 MAX_SHARDS = 10_000
@@ -135,14 +135,14 @@ class Bundle:
             raise self._skip(name, f"its size of {entry.size} bytes does not fit its shape")
         if not 0 <= entry.offset <= shard.size - entry.size:
             raise self._skip(name, f"it lies at byte {entry.offset}, past the end of its data file")
-        return Piece(shard, entry.offset, shape, corner, entry.crc32c)
+        return Piece(shard, entry.offset, shape, corner, Checksum(entry.crc32c, google_crc32c.extend, mask_crc))
 
     def checksum(self, name: str) -> str:
         """Of the numbers of a tensor, from the index."""
         entry = self._entries[name.encode()]
         if not entry.slices:
             return f"{entry.crc32c:08x}"
-        crcs = [piece.crc for piece in self.tensor(name).pieces]
+        crcs = [piece.checksum.value for piece in self.tensor(name).pieces if piece.checksum is not None]
         return f"{google_crc32c.value(struct.pack(f'<{len(crcs)}I', *crcs)):08x}"
 
     def read_integer(self, name: str) -> int | None:

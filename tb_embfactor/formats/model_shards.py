@@ -1,6 +1,7 @@
 """Models that Hugging Face's libraries saved in several files, with an index that says which tensor lies in which.
 
-The index is `NAME.safetensors.index.json`: {"weight_map": {tensor: file}}. The files lie beside it.
+The index is `NAME.safetensors.index.json`, or `NAME.bin.index.json` for files of PyTorch: {"weight_map": {tensor: file}}. The
+files lie beside it.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ from tb_embfactor.formats.hugging_face import find_step, read_sizes
 from tb_embfactor.formats.safetensors_file import read_parameters
 from tb_embfactor.formats.state_dict import Parameter, StateDict, StateDictReader
 from tb_embfactor.formats.stored import only_our_errors
-from tb_embfactor.sources import Source
+from tb_embfactor.formats.torch_containers import open_container
+from tb_embfactor.formats.torch_objects import find_saved
+from tb_embfactor.sources import FileSource, Source
 
-INDEX_ENDING = ".safetensors.index.json"
+INDEX_ENDINGS = (".safetensors.index.json", ".bin.index.json")
 MAX_INDEX_BYTES = 64 << 20
 MAX_SHARDS = 1000
 
 
 def open_reader(folder: Folder, name: str) -> StateDictReader:
-    index_name = f"{name}{INDEX_ENDING}"
+    endings = (ending for ending in INDEX_ENDINGS if (folder.path / f"{name}{ending}").exists())
+    index_name = f"{name}{next(endings, INDEX_ENDINGS[0])}"
     with only_our_errors(folder.confinement.show(folder.path / index_name)), ExitStack() as opened:
         index = opened.enter_context(folder.open(index_name))
         files = {index_name: index}
@@ -32,7 +36,7 @@ def open_reader(folder: Folder, name: str) -> StateDictReader:
             inside: dict[str, Parameter] = {}
             try:
                 files[shard_name] = opened.enter_context(folder.open(shard_name))
-                inside, _ = read_parameters(files[shard_name])
+                inside = _read_shard(files[shard_name], shard_name, folder)
             except IncompleteError as error:
                 if error.code != "file_missing":
                     raise
@@ -45,6 +49,13 @@ def open_reader(folder: Folder, name: str) -> StateDictReader:
         reader = StateDictReader(list(files.values()), paths, model, find_step(folder, name))
         opened.pop_all()  # from here on they are the reader's
         return reader
+
+
+def _read_shard(file: FileSource, name: str, folder: Folder) -> dict[str, Parameter]:
+    if name.endswith(".safetensors"):
+        return read_parameters(file)[0]
+    container = open_container(file, folder)
+    return find_saved(container.value, container.storages, container.is_big_endian).parameters
 
 
 def _read_index(index: Source) -> dict[str, list[str]]:

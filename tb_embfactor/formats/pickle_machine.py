@@ -27,6 +27,48 @@ from tb_embfactor.errors import DamagedError, IncompleteError, UnsupportedError
 
 MAX_INTEGER_BYTES = 1024
 MAX_KEY_PARTS = 8
+_N_NAMES_SHOWN, _NAME_SHOWN = 3, 60
+_FOREIGN_MODULES = frozenset(
+    [
+        "os",
+        "posix",
+        "nt",
+        "subprocess",
+        "sys",
+        "shutil",
+        "socket",
+        "pty",
+        "commands",
+        "runpy",
+        "importlib",
+        "imp",
+        "ctypes",
+        "webbrowser",
+        "http",
+        "urllib",
+        "urllib2",
+        "requests",
+        "ftplib",
+        "smtplib",
+        "pickle",
+        "_pickle",
+        "marshal",
+        "code",
+        "codeop",
+        "pdb",
+        "bdb",
+        "timeit",
+        "cProfile",
+        "profile",
+        "trace",
+        "pip",
+        "ensurepip",
+        "pydoc",
+    ]
+)
+_FOREIGN_BUILTINS = frozenset(
+    ["eval", "exec", "execfile", "compile", "open", "file", "__import__", "input", "breakpoint", "globals", "locals", "vars"]
+)
 
 
 class Symbol(NamedTuple):
@@ -76,11 +118,12 @@ class Limits:
 
 
 class Loaded(NamedTuple):
-    """value : what the program left. end : the position after it. symbols : everything that it names."""
+    """value : what the program left. end : the position after it. symbols, references : all that it names and refers to."""
 
     value: Any
     end: int
     symbols: frozenset[Symbol]
+    references: tuple[Reference, ...]
 
 
 def load(data: bytes, path: str, start: int = 0, limits: Limits = Limits()) -> Loaded:
@@ -106,14 +149,35 @@ def load(data: bytes, path: str, start: int = 0, limits: Limits = Limits()) -> L
     finally:
         if was_collecting:
             gc.enable()
-    return Loaded(value, machine.position, frozenset(machine.symbols))
+    return Loaded(value, machine.position, frozenset(machine.symbols), tuple(machine.references))
+
+
+def refuse_foreign_calls(loaded: Loaded, path: str) -> None:
+    """UnsupportedError for a pickle that names functions no saved model has a use for, such as `os.system`.
+
+    To read it here would be as safe as any other. But who made it meant it to be loaded elsewhere, and that should be known.
+    """
+    foreign = sorted(str(symbol) for symbol in loaded.symbols if _is_foreign(symbol))
+    if foreign:
+        names = ", ".join(name[:_NAME_SHOWN] for name in foreign[:_N_NAMES_SHOWN]) + (
+            ", …" if len(foreign) > _N_NAMES_SHOWN else ""
+        )
+        raise UnsupportedError("pickle_calls", path=path, n=len(foreign), names=names)
+
+
+def _is_foreign(symbol: Symbol) -> bool:
+    module = symbol.module.split(".")[0]
+    return module in _FOREIGN_MODULES or (module in ("builtins", "__builtin__") and symbol.name in _FOREIGN_BUILTINS)
 
 
 def as_mapping(value: Any) -> dict[Any, Any]:
     """The entries of a dictionary, plain or of a class that is one, as OrderedDict; of anything else, none."""
-    if isinstance(value, Node):
-        return value.entries or {}
-    return value if isinstance(value, dict) else {}
+    if not isinstance(value, Node):
+        return value if isinstance(value, dict) else {}
+    if value.entries is None and isinstance(value.args, tuple) and len(value.args) == 1 and isinstance(value.args[0], list):
+        pairs = (pair for pair in value.args[0] if isinstance(pair, list | tuple) and len(pair) == 2)  # Python 2
+        return {key: entry for key, entry in pairs if isinstance(key, str)}
+    return value.entries or {}
 
 
 class _Machine:
@@ -125,6 +189,7 @@ class _Machine:
         self._marked: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
         self.symbols: set[Symbol] = set()
+        self.references: list[Reference] = []
 
     def run(self, n_opcodes: int) -> Any:
         data, end, position = self._data, len(self._data), self.position
@@ -293,7 +358,12 @@ class _Machine:
         _expect(self._stack[-1], Node).state = state
 
     def _refer(self, argument: bytes) -> None:
-        self._stack.append(Reference(self._stack.pop()))
+        self.references.append(Reference(self._stack.pop()))
+        self._stack.append(self.references[-1])
+
+    def _refer_by_text(self, argument: bytes) -> None:
+        self._stack.append(argument.decode())
+        self._refer(argument)
 
 
 def _expect(value: Any, kind: type) -> Any:
@@ -357,7 +427,7 @@ _VALUE_OF: dict[str, Callable[[bytes], Any]] = {
     "BINBYTES": bytes, "SHORT_BINBYTES": bytes, "BINBYTES8": bytes, "BYTEARRAY8": bytes,
     "NONE": lambda argument: None, "NEWTRUE": lambda argument: True, "NEWFALSE": lambda argument: False,
     "EMPTY_TUPLE": lambda argument: (), "EMPTY_LIST": lambda argument: [], "EMPTY_DICT": lambda argument: {},
-    "EMPTY_SET": lambda argument: Node(_SET, ()), "PERSID": lambda argument: Reference(argument.decode()),
+    "EMPTY_SET": lambda argument: Node(_SET, ()),
 }  # fmt: skip
 
 _STEP_OF: dict[str, Callable[[_Machine, bytes], Any]] = {
@@ -372,7 +442,8 @@ _STEP_OF: dict[str, Callable[[_Machine, bytes], Any]] = {
     "DICT": _Machine._make_dict, "SETITEM": _Machine._set_item, "SETITEMS": _Machine._set_items,
     "GLOBAL": _Machine._global, "STACK_GLOBAL": _Machine._stack_global,
     "REDUCE": _Machine._call, "NEWOBJ": _Machine._call, "NEWOBJ_EX": _Machine._call_with_keywords,
-    "INST": _Machine._instance, "OBJ": _Machine._object, "BUILD": _Machine._build, "BINPERSID": _Machine._refer,
+    "INST": _Machine._instance, "OBJ": _Machine._object, "BUILD": _Machine._build,
+    "PERSID": _Machine._refer_by_text, "BINPERSID": _Machine._refer,
 }  # fmt: skip
 """What is not here is refused: `EXT1` and its like stand for what a reader has registered, buffers lie elsewhere."""
 

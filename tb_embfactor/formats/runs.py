@@ -15,7 +15,9 @@ Bytes = bytes | np.ndarray
 
 def read_runs(source: Source, offset: int, n_runs: int, n_bytes: int, stride: int) -> Bytes:
     """The first `n_bytes` of each run, one behind the other; a run starts `stride` bytes after the one before."""
-    if n_bytes == stride or n_runs <= 1:
+    if n_runs * n_bytes == 0:  # the place may be behind the last byte
+        return b""
+    if n_bytes == stride or n_runs == 1:
         return source.read_at(offset, n_runs * n_bytes)
     runs = np.empty((n_runs, n_bytes), np.uint8)
     n_together = max(1, TOGETHER_BYTES // stride) if stride - n_bytes <= GAP_BYTES else 1

@@ -138,16 +138,16 @@ def _one_name_each(parameters: Mapping[str, Parameter], places: Mapping[str, Pla
 def _find_slots(parameters: Mapping[str, Parameter]) -> set[str]:
     """What an optimizer keeps, where it was saved among the model's tensors, as `optimizer.state.head.weight.exp_avg`.
 
-    It continues the whole name of a parameter of its own shape, or has a number in its place. Only names that speak of it are
-    looked at, and a name alone decides nothing: a table may be called `momentum`.
+    Around the whole name of a parameter of its own shape, or a number in its place, stands what an optimizer calls it. Such a
+    word alone decides nothing: a table may be called `momentum`.
     """
     slots = set()
     for name, parameter in parameters.items():
         if not _SLOT_WORDS.search(name):
             continue
         parts = name.split(".")
-        within = (parts[before : len(parts) - behind] for before in range(_N_AROUND) for behind in range(_N_AROUND))
-        owners = {".".join(inner) for inner in within} - {name}
+        spans = [(start, len(parts) - behind) for start in range(_N_AROUND) for behind in range(_N_AROUND)]
+        owners = [".".join(parts[a:b]) for a, b in spans if _SLOT_WORDS.search(".".join(parts[:a] + parts[b:]))]
         is_beside_owner = any(owner in parameters and parameters[owner].shape == parameter.shape for owner in owners)
         if is_beside_owner or _NUMBERED_SLOT.fullmatch(name):
             slots.add(name)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Protocol
 
@@ -81,10 +82,22 @@ class Tensor(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Checksum:
+    """What all the bytes of a piece come to.
+
+    extend : takes what came of the bytes before, and more bytes. finish : makes of what came of all what is stored.
+    """
+
+    value: int
+    extend: Callable[[int, bytes], int]
+    finish: Callable[[int], int] = lambda total: total
+
+
 class Piece:
     """A rectangle of a tensor, stored in runs: its rows, or its columns where it is stored the other way round.
 
-    crc : the masked CRC-32C of its bytes, where the file tells it; only for rows that lie one behind the other.
+    checksum : of its bytes, where the file tells it; only for rows that lie one behind the other.
     stride : from the start of a run to that of the next, in numbers; by default the next begins where one ends.
     by_columns : whether the runs are its columns (see `runs.Crossing` for what that costs).
     """
@@ -95,14 +108,14 @@ class Piece:
         offset: int,
         shape: tuple[int, int],
         corner: tuple[int, int] = (0, 0),
-        crc: int | None = None,
+        checksum: Checksum | None = None,
         stride: int | None = None,
         by_columns: bool = False,
     ) -> None:
-        self.source, self.offset, self.crc, self.by_columns = source, offset, crc, by_columns
+        self.source, self.offset, self.checksum, self.by_columns = source, offset, checksum, by_columns
         (self.row, self.column), (self.n_rows, self.n_columns) = corner, shape
         self.stride = shape[0 if by_columns else 1] if stride is None else stride
-        self._verified_rows, self._verified_crc = 0, 0  # how far, and to which value, sequential reading has come
+        self._verified_rows, self._verified_sum = 0, 0  # how far, and to what, sequential reading has come
         self._crossing: Crossing | None = None
 
     def transposed(self) -> Piece:
@@ -117,17 +130,17 @@ class Piece:
                 self._crossing = Crossing(self.source, self.offset, self.n_columns, self.n_rows * itemsize, stride)
             return self._crossing.read(start * itemsize, stop * itemsize)
         data = read_runs(self.source, self.offset + start * stride, stop - start, self.n_columns * itemsize, stride)
-        if self.crc is not None:
-            self._verify(start, stop, data)
+        if self.checksum is not None:
+            self._verify(self.checksum, start, stop, data)
         return data
 
-    def _verify(self, start: int, stop: int, data: Bytes) -> None:
+    def _verify(self, checksum: Checksum, start: int, stop: int, data: Bytes) -> None:
         if start == 0:
-            self._verified_rows, self._verified_crc = 0, 0
+            self._verified_rows, self._verified_sum = 0, 0
         if start != self._verified_rows:
             return
-        self._verified_rows, self._verified_crc = stop, google_crc32c.extend(self._verified_crc, data)
-        if stop == self.n_rows and mask_crc(self._verified_crc) != self.crc:
+        self._verified_rows, self._verified_sum = stop, checksum.extend(self._verified_sum, bytes(data))
+        if stop == self.n_rows and checksum.finish(self._verified_sum) != checksum.value:
             self._verified_rows = -1
             what = f"the checksum of the {self.n_rows * self.n_columns} numbers at byte {self.offset} does not fit"
             raise DamagedError("file_damaged", path=self.source.name, what=what)

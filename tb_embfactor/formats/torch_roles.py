@@ -67,7 +67,7 @@ class Roles:
     def __init__(self, shapes: Mapping[str, Shape], classes: Mapping[str, str], sizes: ModelSizes) -> None:
         self._shapes, self._classes, self._sizes = shapes, classes, sizes
         weights = [shape for name, shape in shapes.items() if shape and "bias" not in name.rpartition(".")[2]]
-        self._taken_in = {shape[1] if len(shape) > 1 else shape[0] for shape in weights}
+        self._taken_in = Counter(shape[1] if len(shape) > 1 else shape[0] for shape in weights)
         self._n_alike = Counter(_family(name) for name in shapes)
         self._first_of_shape: dict[Shape, str] = {}
         for name, shape in shapes.items():
@@ -95,7 +95,8 @@ class Roles:
         if (attention := _ATTENTION.fullmatch(attribute)) is not None:
             return Place("kernel", True, self._bias(name, "in_proj_bias", 0) if attention["which"] == "in" else None)
         if attribute != "weight":
-            return Place("embedding" if _TABLE_WORDS.search(word_of(name)) else "other")
+            is_table = _TABLE_WORDS.search(word_of(name)) or self._classes.get(name) in _TABLE_CLASSES
+            return Place("embedding" if is_table else "other")
         known = self._classes.get(module)
         if known in _TABLE_CLASSES:
             return Place("embedding")
@@ -116,8 +117,10 @@ class Roles:
         shape, word = self._shapes[name], word_of(name)
         if _OUTPUT_WORDS.fullmatch(word):
             return False
-        if _TABLE_WORDS.search(word) or self._sizes.fit(shape):
+        if self._sizes.fit(shape):
             return True
+        if _TABLE_WORDS.search(word):  # unless it is a kernel that is called so, and what it puts out is what others take in
+            return self._taken_in[shape[0]] <= self._taken_in[shape[1]]
         if self._sizes.rows or shape[0] <= shape[1] or shape[0] in self._taken_in or self._n_alike[_family(name)] > 1:
             return False
         is_numbered = name.removesuffix(".weight").rpartition(".")[2].isdigit()

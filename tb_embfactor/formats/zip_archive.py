@@ -65,7 +65,7 @@ class Member:
             raise UnsupportedError("file_too_large", path=content.name, what="its content", size=size, limit=f"{limit} bytes")
         parts = self._inflate(content) if self.method == _DEFLATED else [content.read_at(0, content.size)]
         data = b"".join(parts)
-        if zlib.crc32(data) != self.crc32 or len(data) != self.size:
+        if (self.crc32 and zlib.crc32(data) != self.crc32) or len(data) != self.size:  # PyTorch can be told to leave it out
             raise DamagedError("file_damaged", path=content.name, what="its checksum does not fit")
         return data
 
@@ -159,13 +159,15 @@ def _find_directory(source: Source) -> tuple[int, int, int]:
         raise IncompleteError("file_incomplete", path=source.name, what="it does not end in the end record of a zip archive")
     if disk or directory_disk or n_here != n_members or n_comment:
         raise _damaged(source, "its end record is not that of a single archive without a comment")
-    if _IN_EXTRA in (size, offset) or n_members == _IN_EXTRA_16:
-        locator_at = end - _LOCATOR.size
-        signature, _, end, _ = _LOCATOR.unpack(source.read_at(max(0, locator_at), _LOCATOR.size))
+    locator_at = max(0, end - _LOCATOR.size)
+    told = (n_members, size, offset)
+    if _IN_EXTRA in told or n_members == _IN_EXTRA_16 or source.read_at(locator_at, 4) == b"PK\6\7":  # PyTorch always has one
+        signature, _, end, _ = _LOCATOR.unpack(source.read_at(locator_at, _LOCATOR.size))
         if signature != b"PK\6\7" or end + _END64.size != locator_at:
             raise _damaged(source, "it lacks the records of a large archive")
         signature, *_, n_members, size, offset = _END64.unpack(source.read_at(end, _END64.size))
-        if signature != b"PK\6\6":
+        fits = all(short in (long, _IN_EXTRA, _IN_EXTRA_16) for short, long in zip(told, (n_members, size, offset), strict=True))
+        if signature != b"PK\6\6" or not fits:
             raise _damaged(source, "it lacks the records of a large archive")
     if offset + size != end:
         raise _damaged(source, "its directory does not lie where the record at its end says")

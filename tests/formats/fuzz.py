@@ -68,6 +68,16 @@ TARGETS = [
     Target("keras 2 model", "keras_2/files/model.h5", "keras-hdf5"),
     Target("keras shard", "shards/files/large_300_00001.weights.h5", "keras-shards", "large_300"),
     Target("keras shards, the index", "shards/files/large_300.weights.json", "keras-shards", "large_300"),
+    Target("torch", "torch_training/files/checkpoint.pth", "torch", checked=False),
+    Target("torch, its pickle", "torch_whole/files/module.pt", "torch", region=(0, 0.4), checked=False),
+    Target("torch, its pickle, checked", "torch_views/files/views.pt", "torch", region=(0, 0.4)),
+    Target("torch, its directory", "torch_views/files/views.pt", "torch", region=(0.85, 1)),
+    Target("torch, old", "torch_legacy/files/views.pt", "torch", region=(0, 0.3)),
+    Target("torch, old, its storages", "torch_legacy/files/module.pt", "torch", region=(0.3, 1)),
+    Target(
+        "lightning", "lightning_run/files/lightning_logs/version_0/checkpoints/last.ckpt", "torch", region=(0, 0.3), checked=False
+    ),
+    Target("torch, the index", "torch_shards/files/checkpoint-30/pytorch_model.bin.index.json", "model-shards", "pytorch_model"),
     Target("safetensors", "safetensors_types/files/types.safetensors", "safetensors"),
     Target("safetensors, a model", "hf_bert/files/checkpoint-500/model.safetensors", "safetensors", region=(0, 0.3)),
     Target("safetensors, the index", "hf_shards/files/checkpoint-20/model.safetensors.index.json", "model-shards", "model"),

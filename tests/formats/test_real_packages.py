@@ -64,3 +64,18 @@ class TestHuggingFace:
         near = {word: [words[row] for row in nearest(matrix, words.index(word))[:10]] for word in ("paris", "monday")}
         assert "france" in near["paris"]
         assert {"tuesday", "wednesday", "friday"} <= set(near["monday"])
+
+
+class TestTorch:
+    def test_chgnet_a_row_for_each_element(self, packages_dir: Path) -> None:
+        """Rows are elements by atomic number, 1 at row 0; the alkali metals are each other's like."""
+        log = ef.open_logdir(packages_dir / "chgnet-0.4.2")
+        assert log.problems == ()
+        (checkpoint,) = log.run("chgnet/pretrained/0.3.0").checkpoints
+        tables = {matrix.name: matrix.shape for matrix in checkpoint.matrices if matrix.role == "embedding"}
+        assert tables == {"atom_embedding.embedding.weight": (94, 64)}
+        assert checkpoint["bond_embedding"].shape == (31, 64), "a dense layer, whatever it is called"
+        assert checkpoint.step is not None and checkpoint.step > 100_000
+        sodium, potassium, chlorine, bromine = 10, 18, 16, 34
+        assert potassium in nearest(checkpoint["atom_embedding"], sodium)[:5]
+        assert bromine in nearest(checkpoint["atom_embedding"], chlorine)[:5]
