@@ -32,7 +32,7 @@ Answer = tuple[dict[str, Any], bytes]
 Report = Callable[..., None]
 ROWS_BYTES = 4 << 20  # what one `rows` answer may hold
 _KEPT_SPECTRA_BYTES = 256 << 20
-_SEARCH_SECONDS = 600  # turning axes and mapping neighbours is silent
+_SEARCHING: dict[str, Any] = {"progress": None, "allow_seconds": 600}  # turning axes and mapping neighbours is silent
 _LISTING_SECONDS = 600  # listing directories and surveying label files is silent, and slow on a network file system
 
 
@@ -110,7 +110,7 @@ class Tasks:
         directions = None
         if axes is not None and axes != checkpoint:
             directions = self._factorize(self._matrix(run, axes, matrix), transform).spectrum.centered.right
-        self._report(progress=None, allow_seconds=_SEARCH_SECONDS)
+        self._report(**_SEARCHING)
         ends = (between[0], between[1]) if between else None
         projection = project(
             f, method, n_components, axes=directions, labels=labels, between=ends, seed=seed, with_quality=with_quality
@@ -127,7 +127,9 @@ class Tasks:
     def do_ranks(self, run: str, checkpoint: str, matrix: str, transform: str, key: str) -> Answer:
         """How many directions to keep, by every rule, with what each assumes."""
         source = self._matrix(run, checkpoint, matrix)
-        found = suggested_ranks(self._factorize(source, transform))
+        f = self._factorize(source, transform)
+        self._report(**_SEARCHING)
+        found = suggested_ranks(f)
         info = self._names(source, run) | {"ranks": [{**RULES[rule].to_json(), **answer} for rule, answer in found.items()]}
         return {}, self._kept(key, arrays.encode({}, info))
 
@@ -147,8 +149,10 @@ class Tasks:
         """The factors of a matrix, and the rows with the most and the least of each."""
         source = self._matrix(run, checkpoint, matrix)
         f, before = self._factorize(source, transform), None
+        then = f if reference is None else self._factorize(self._matrix(run, reference, matrix), transform)
+        self._report(**_SEARCHING)
         if reference is not None:
-            before = find_axes(self._factorize(self._matrix(run, reference, matrix), transform), method, k, seed)
+            before = find_axes(then, method, k, seed)
         found = factors(f, method, k, n_top=n_top, seed=seed, reference=before, progress=lambda share: self._progress(share, k))
         info = self._names(source, run) | {"transform": transform, "reference": reference} | schema.factors_json(found)
         return {}, self._kept(key, arrays.encode({}, info))
