@@ -37,6 +37,10 @@ export interface PointsQuery extends MatrixName {
   transform: string;
   nComponents: number;
   axes?: { checkpoint: string; fingerprint: string };
+  /** Of "lda" and "line": what is to be told apart. */
+  column?: string;
+  between?: string;
+  withQuality?: boolean;
 }
 
 /** Seconds that the server may hold a request: short at first, so that progress is soon visible. */
@@ -169,11 +173,19 @@ export class Api {
   }
 
   points(query: PointsQuery, asking?: Asking): Promise<ArrayReply<PointsInfo>> {
-    const { nComponents, fingerprint, axes, ...rest } = query;
+    const { nComponents, fingerprint, axes, withQuality, ...rest } = query;
+    const quality = withQuality ? 1 : undefined;
     return this.getArrays(
       "points",
       // The reply depends on both checkpoints, so both fingerprints stand in the address that the browser caches.
-      { ...rest, n_components: nComponents, axes: axes?.checkpoint, v: fingerprint, axes_v: axes?.fingerprint },
+      {
+        ...rest,
+        n_components: nComponents,
+        quality,
+        axes: axes?.checkpoint,
+        v: fingerprint,
+        axes_v: axes?.fingerprint,
+      },
       asking,
     );
   }

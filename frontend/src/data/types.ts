@@ -1,4 +1,5 @@
 /** The JSON documents of docs/http-api.md. */
+import type { Method } from "../state/spec";
 
 export interface Sentence {
   code: string;
@@ -189,7 +190,7 @@ export interface PointsInfo {
   checkpoint: string;
   step: number | null;
   matrix: string;
-  method: string;
+  method: Method;
   axes: string | null;
   points_are: "rows" | "columns";
   rows_used: number;
@@ -197,6 +198,11 @@ export interface PointsInfo {
   centered: boolean;
   total_share: number | null;
   notes: Sentence[];
+  /** The rows that a search or a map was given. */
+  sample?: { rows: number; of: number; seed: number };
+  /** The leading principal axes that a map is made of. */
+  made_of?: { n_dims: number; share: number };
+  quality?: { trustworthiness: number | null; continuity: number | null; rows: number; n_neighbors: number } | null;
 }
 
 export interface LabelColumn {

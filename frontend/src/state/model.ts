@@ -10,7 +10,7 @@ import { findTokens, foldAll, type Hits, NO_HITS } from "../points/search";
 import type { PointsReply } from "./requests";
 import { carriedBy, scoreColumn, scoreUnits } from "./scores";
 import type { PointsAre } from "./selection";
-import { AUTO_COLOUR, factorOf, NO_COLOUR, type Spec } from "./spec";
+import { AUTO_COLOUR, factorOf, groupOf, isTransposed, NO_COLOUR, type Spec } from "./spec";
 import type { Store } from "./store";
 
 const MAX_HITS = 100_000;
@@ -37,6 +37,8 @@ export interface PointsScene {
 export class Model {
   readonly query: Signal<string> = signal("");
   readonly scene: ReadonlySignal<PointsScene | null>;
+  /** Whether the rows that are shown are the columns of the matrix. */
+  readonly isTransposed: ReadonlySignal<boolean>;
   readonly pointsAre: ReadonlySignal<PointsAre>;
   /** The column that names the points; null where rows have numbers only. */
   readonly nameColumn: ReadonlySignal<LabelColumn | null>;
@@ -60,6 +62,7 @@ export class Model {
     this.shown = computed(() => store.spec.value.components);
     this.dims = computed(() => store.spec.value.dims);
     this.axes = computed(() => store.spec.value.axes);
+    this.isTransposed = computed(() => isTransposed(this.transform.value));
     this.transform = computed(() => store.spec.value.transform);
     const centered = computed(() => store.spec.value.centered);
     const spectraReply = computed(() => store.spectra.state.value.value);
@@ -122,12 +125,15 @@ export class Model {
     const { shape } = reply.arrays.points;
     const { run, matrix, method } = reply.info;
     const transform = this.transform.value;
+    // A map of neighbours has no axes, so nothing moves from one to the next.
+    const map = groupOf(method) === "maps" ? replyKey : "";
     return {
       reply,
       seriesKey: JSON.stringify([
         run,
         matrix,
         method,
+        map,
         transform,
         dims,
         method === "pca" ? this.axes.value : "",

@@ -3,8 +3,18 @@ import type { Api, MatrixName, PointsQuery } from "../data/api";
 import type { ArrayReply } from "../data/decode";
 import type { FactorsReply, Labels, PointsInfo, RanksReply, SpectraInfo } from "../data/types";
 import type { Current } from "./current";
+import { isLine } from "./line";
 import type { Wanted } from "./resource";
-import { FACTORS_OF, isTransposed, MAX_COMPONENTS, OWN_AXES, SCORES_OF, type Spec } from "./spec";
+import {
+  factorMethodOf,
+  groupOf,
+  isTransposed,
+  MAX_COMPONENTS,
+  type Method,
+  OWN_AXES,
+  type Spec,
+  scoreMethodOf,
+} from "./spec";
 
 export type PointsReply = ArrayReply<PointsInfo>;
 export type SpectraReply = ArrayReply<SpectraInfo>;
@@ -29,16 +39,20 @@ function within<Value>(series: string, rest: unknown, load: Wanted<Value>["load"
   return { key: `${series} ${JSON.stringify(rest)}`, keeps: (earlier) => earlier.startsWith(`${series} `), load };
 }
 
-function wantedComponents(now: Current, least: readonly number[]): number {
+/** How many components of the points of a method are asked for; searched axes depend on how many are searched, and a map on its dimensions. */
+function wantedComponents({ dims }: Spec, now: Current, method: Method, least: number, nFactors: number): number {
+  const group = groupOf(method);
+  if (group === "searched") return nFactors;
+  if (group === "maps") return dims;
   const enough = now.matrix.shape[0] > COMPONENTS.aboveRows ? COMPONENTS.few : COMPONENTS.many;
-  return Math.min(Math.max(enough, ...least), MAX_COMPONENTS);
+  return Math.min(Math.max(enough, least), MAX_COMPONENTS);
 }
 
 function points(api: Api, now: Current, query: PointsQuery): Wanted<PointsReply> {
-  const { method, transform, checkpoint, fingerprint, nComponents, axes } = query;
-  return within(seriesKey(now, method, transform), [checkpoint, fingerprint, nComponents, axes], (asking) =>
-    api.points(query, asking),
-  );
+  const { method, transform, checkpoint, fingerprint, nComponents, axes, column, between, withQuality } = query;
+  const series = seriesKey(now, method, transform, column, between);
+  const rest = [checkpoint, fingerprint, nComponents, axes, withQuality];
+  return within(series, rest, (asking) => api.points(query, asking));
 }
 
 /** The step on whose axes the points of another step are shown. */
@@ -47,31 +61,47 @@ function referenceOf({ method, axes }: Spec, now: Current, checkpoint: Step): St
   return isOther ? now.steps.find((step) => step.checkpoint === axes) : undefined;
 }
 
-export function pointsOf(api: Api, spec: Spec, now: Current, checkpoint: Step = now.checkpoint): Wanted<PointsReply> {
+/** Null where the method must first be told what to tell apart. */
+function pointsQuery(spec: Spec, now: Current, checkpoint: Step, nFactors: number): PointsQuery | null {
   const { method, transform, components } = spec;
+  const column = method === "lda" ? spec.column : undefined;
+  const between = method === "line" ? spec.between : undefined;
+  if (column === "" || (between !== undefined && !isLine(between))) return null;
   const reference = referenceOf(spec, now, checkpoint);
-  return points(api, now, {
-    ...nameOf(now, checkpoint),
-    method,
-    transform,
-    nComponents: wantedComponents(
-      now,
-      components.map((component) => component + 1),
-    ),
-    axes: reference && { checkpoint: reference.checkpoint, fingerprint: reference.fingerprint },
-  });
+  const axes = reference && { checkpoint: reference.checkpoint, fingerprint: reference.fingerprint };
+  const nComponents = wantedComponents(spec, now, method, Math.max(...components) + 1, nFactors);
+  return { ...nameOf(now, checkpoint), method, transform, nComponents, axes, column, between };
+}
+
+export function pointsOf(
+  api: Api,
+  spec: Spec,
+  now: Current,
+  nFactors: number,
+  checkpoint: Step = now.checkpoint,
+): Wanted<PointsReply> | null {
+  const query = pointsQuery(spec, now, checkpoint, nFactors);
+  return query && points(api, now, query);
+}
+
+/** How far the first components keep the neighbours of the rows: as many as are shown, or all that were searched together. */
+export function qualityOf(api: Api, spec: Spec, now: Current, nFactors: number): Wanted<PointsReply> | null {
+  const query = pointsQuery(spec, now, now.checkpoint, nFactors);
+  if (!query) return null;
+  const nComponents = groupOf(spec.method) === "searched" ? query.nComponents : spec.dims;
+  return points(api, now, { ...query, nComponents, withQuality: true });
 }
 
 /** The scores of all rows on the factors of this step itself, of which the points may be others. */
-export function scoresOf(api: Api, spec: Spec, now: Current, least: number): Wanted<PointsReply> {
-  const method = SCORES_OF[FACTORS_OF[spec.method]];
-  const nComponents = wantedComponents(now, [least]);
+export function scoresOf(api: Api, spec: Spec, now: Current, least: number, nFactors: number): Wanted<PointsReply> {
+  const method = scoreMethodOf(spec.method);
+  const nComponents = wantedComponents(spec, now, method, least, nFactors);
   return points(api, now, { ...nameOf(now), method, transform: spec.transform, nComponents });
 }
 
 export function factorsOf(api: Api, spec: Spec, now: Current, k: number): Wanted<FactorsReply> {
   const { transform } = spec;
-  const method = FACTORS_OF[spec.method];
+  const method = factorMethodOf(spec.method);
   const reference = referenceOf(spec, now, now.checkpoint);
   const query = {
     ...nameOf(now),

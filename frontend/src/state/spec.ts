@@ -10,14 +10,35 @@ export const SORTS = ["trouble", "run", "matrix", "rank", "shape", "step"] as co
 export type SortKey = (typeof SORTS)[number];
 export const ROLES: readonly Role[] = ["embedding", "kernel", "other"];
 
-export const METHODS = ["pca", "u", "v", "pca_of_u"] as const;
+export const METHODS = ["pca", "u", "v", "pca_of_u", "varimax", "ica", "nmf", "lda", "line", "tsne", "umap"] as const;
 export type Method = (typeof METHODS)[number];
 
+/** The methods as they are offered: singular vectors, axes that are searched, axes that are told what to tell apart, maps. */
+export const METHOD_GROUPS = {
+  factors: ["pca", "u", "v", "pca_of_u"],
+  searched: ["varimax", "ica", "nmf"],
+  guided: ["lda", "line"],
+  maps: ["tsne", "umap"],
+} as const satisfies Record<string, readonly Method[]>;
+export type MethodGroup = keyof typeof METHOD_GROUPS;
+
+export function groupOf(method: Method): MethodGroup {
+  const groups = Object.keys(METHOD_GROUPS) as MethodGroup[];
+  return groups.find((group) => (METHOD_GROUPS[group] as readonly Method[]).includes(method)) ?? "factors";
+}
+
 /** Whose factors are listed beside the points of a method, and by which points their scores are known. */
-export const FACTOR_METHODS = ["svd", "pca"] as const;
-export type FactorMethod = (typeof FACTOR_METHODS)[number];
-export const FACTORS_OF: Readonly<Record<Method, FactorMethod>> = { pca: "pca", u: "svd", v: "svd", pca_of_u: "svd" };
-export const SCORES_OF: Readonly<Record<FactorMethod, Method>> = { pca: "pca", svd: "u" };
+export type FactorMethod = "svd" | "pca" | (typeof METHOD_GROUPS.searched)[number];
+
+export function factorMethodOf(method: Method): FactorMethod {
+  if (method === "varimax" || method === "ica" || method === "nmf") return method;
+  return method === "u" || method === "v" || method === "pca_of_u" ? "svd" : "pca";
+}
+
+export function scoreMethodOf(method: Method): Method {
+  const factors = factorMethodOf(method);
+  return factors === "svd" ? "u" : factors;
+}
 
 export const VIEWS = ["auto", "split", "factors", "projector"] as const;
 export type View = (typeof VIEWS)[number];
@@ -26,8 +47,20 @@ export const SCALES = ["linear", "log"] as const;
 export const PROJECTOR_VALUES = ["scores", "matrix"] as const;
 export type ProjectorValues = (typeof PROJECTOR_VALUES)[number];
 
-/** What is done to the rows before they are factored; "" leaves the matrix as stored. */
-export const TRANSFORMS = ["", "unit_rows", "bias", "bias,relu", "relu"] as const;
+/** What is offered to be done to the rows before they are factored; "" leaves the matrix as stored. */
+export const TRANSFORMS = [
+  "",
+  "unit_rows",
+  "center,unit_rows",
+  "without_top:1",
+  "without_top:3",
+  "bias",
+  "bias,relu",
+  "bias,gelu",
+  "bias,tanh",
+  "relu",
+  "transpose",
+] as const;
 export type TransformName = (typeof TRANSFORMS)[number];
 
 /** `axes`: every step on its own axes. */
@@ -68,7 +101,8 @@ export interface Spec {
   matrix: string;
   /** Checkpoint id; "" follows the latest one. */
   checkpoint: string;
-  transform: TransformName;
+  /** A list of the server's steps; one of TRANSFORMS, or another one that a link brings. */
+  transform: string;
   view: View;
   method: Method;
   dims: 2 | 3;
@@ -82,6 +116,10 @@ export interface Spec {
   /** Rules for how many directions to keep that are drawn on the spectrum. */
   rules: readonly string[];
   indexScale: (typeof SCALES)[number];
+  /** Of "lda": the label column whose values are told apart; "" for the first that has categories. */
+  column: string;
+  /** Of "line": rows where it begins and where it ends, as `1,2|7`. */
+  between: string;
   /** Label column, AUTO_COLOUR or NO_COLOUR. */
   colour: string;
   projectorValues: ProjectorValues;
@@ -107,6 +145,8 @@ export const DEFAULT_SPEC: Readonly<Spec> = {
   centered: true,
   rules: ["tracy_widom", "gavish_donoho"],
   indexScale: "linear",
+  column: "",
+  between: "",
   colour: AUTO_COLOUR,
   projectorValues: "scores",
 };

@@ -11,6 +11,7 @@ import {
   nameOf,
   type PointsReply,
   pointsOf,
+  qualityOf,
   ranksOf,
   type SpectraReply,
   scoresOf,
@@ -19,7 +20,7 @@ import {
 import { type Resource, resource, sentenceOf, type Wanted } from "./resource";
 import { keyOf } from "./rows";
 import { SelectionStore } from "./selection";
-import { factorOf, type Spec } from "./spec";
+import { factorOf, groupOf, type Spec } from "./spec";
 
 const CACHE_BYTES = 192 * 1024 * 1024;
 const CATALOGUE_MS = 5000;
@@ -32,7 +33,7 @@ const FACTORS = 8;
 const LARGE = { bytes: 1e9, bytesEach: 4 };
 
 /** What belongs to one matrix of one run and not to the next one. */
-const UNPLACED: Partial<Spec> = { screen: "", checkpoint: "", axes: "", transform: "" };
+const UNPLACED: Partial<Spec> = { screen: "", checkpoint: "", axes: "", transform: "", column: "", between: "" };
 
 export interface SpecLink {
   read: () => Spec;
@@ -56,6 +57,10 @@ export class Store {
   /** What the view shows; null on the overview. */
   readonly current: ReadonlySignal<Current | null>;
   readonly name: ReadonlySignal<MatrixName | null>;
+  /** Label columns whose values make groups of rows. */
+  readonly groupColumns: ReadonlySignal<readonly string[]>;
+  /** The spec with a column of groups where it names none. */
+  private readonly settled: ReadonlySignal<Spec>;
   readonly selection = new SelectionStore();
   readonly playing = signal(false);
   /** The row of the overview that was opened last: the focus comes back to it. */
@@ -70,6 +75,9 @@ export class Store {
   readonly scores: Resource<PointsReply>;
   readonly factors: Resource<FactorsReply>;
   readonly nFactors = signal(FACTORS);
+  /** How far the points keep the neighbours of the rows, once somebody has asked. */
+  readonly quality: Resource<PointsReply>;
+  readonly asksQuality = signal(false);
   readonly labels: Resource<Labels>;
   readonly ranks: Resource<RanksReply>;
   readonly metrics: Resource<MetricEntry[]>;
@@ -112,23 +120,38 @@ export class Store {
       return now.matrix.shape[0] * now.matrix.shape[1] * LARGE.bytesEach > LARGE.bytes;
     });
     const cached = { cache: this.cache, bytesOf: (reply: PointsReply) => reply.n_bytes };
+    this.labels = resource(this.wanted((now, spec) => labelsOf(api, spec, now)));
+    this.groupColumns = computed(() => {
+      const columns = this.labels.state.value.value?.columns ?? [];
+      return columns.filter(({ kind }) => kind === "category").map(({ name }) => name);
+    });
+    this.settled = computed(() => {
+      const spec = this.spec.value;
+      return spec.column === "" ? { ...spec, column: this.groupColumns.value[0] ?? "" } : spec;
+    });
     const unlessLarge = <Value>(build: Build<Value>) =>
       this.wanted((now, spec) => (this.isWaiting.value ? null : build(now, spec)));
     this.points = resource(
-      unlessLarge((now, spec) => pointsOf(api, spec, now)),
+      unlessLarge((now) => pointsOf(api, this.settled.value, now, this.nFactors.value)),
       cached,
+    );
+    this.quality = resource(
+      unlessLarge((now) =>
+        this.asksQuality.value ? qualityOf(api, this.settled.value, now, this.nFactors.value) : null,
+      ),
     );
     const nScores = computed(() => {
       const selects = this.selection.current.value.indices.length > 0 && this.selection.current.value.kind === "rows";
       return Math.max(factorOf(this.spec.value.colour) ?? 0, selects ? this.nFactors.value : 0);
     });
     this.scores = resource(
-      unlessLarge((now, spec) => (nScores.value > 0 ? scoresOf(api, spec, now, nScores.value) : null)),
+      unlessLarge((now, spec) =>
+        nScores.value > 0 ? scoresOf(api, spec, now, nScores.value, this.nFactors.value) : null,
+      ),
       cached,
     );
     this.factors = resource(unlessLarge((now, spec) => factorsOf(api, spec, now, this.nFactors.value)));
     this.ranks = resource(unlessLarge((now, spec) => ranksOf(api, spec, now)));
-    this.labels = resource(this.wanted((now, spec) => labelsOf(api, spec, now)));
     this.metrics = resource(computed(() => ({ key: "metrics", load: (asking) => this.api.metrics(asking) })));
     this.catalogueFeed = poll(() => this.askCatalogue());
     this.settleSpec();
@@ -236,9 +259,12 @@ export class Store {
       const own = new AbortController();
       controller = own;
       const neighbours = [now.steps[now.index + 1], now.steps[now.index - 1]].filter((step) => step !== undefined);
-      const spec = this.spec.value;
+      // What has to be searched for is not searched for unasked.
+      const spec = this.settled.value;
+      if (groupOf(spec.method) !== "factors") return;
+      const wanted = neighbours.map((step) => pointsOf(this.api, spec, now, this.nFactors.value, step));
       void this.prefetch(
-        neighbours.map((step) => pointsOf(this.api, spec, now, step)),
+        wanted.filter((want) => want !== null),
         own,
       );
     });

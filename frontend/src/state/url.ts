@@ -4,6 +4,7 @@
  * `p.<plugin>.` is the prefix that TensorBoard reserves for a plugin; it keeps such keys when the user changes tabs.
  * A hash is untrusted: every value is parsed and clamped, and keys of others are kept as they stand.
  */
+import { LINE_PATTERN } from "./line";
 import {
   DEFAULT_SPEC,
   MAX_COMPONENTS,
@@ -15,7 +16,6 @@ import {
   SCREENS,
   SORTS,
   type Spec,
-  TRANSFORMS,
   VIEWS,
 } from "./spec";
 
@@ -53,6 +53,14 @@ function parseRoles(raw: string): Spec["roles"] | undefined {
   return roles.length > 0 ? roles : undefined;
 }
 
+function matching(key: string, pattern: RegExp): Field<string> {
+  return {
+    key,
+    parse: (raw) => (raw.length <= MAX_TEXT && pattern.test(raw) ? raw : undefined),
+    format: (value) => value,
+  };
+}
+
 /** Names of the server, which this page need not know. */
 function parseNames(raw: string): string[] | undefined {
   return /^[a-z0-9_]{0,40}(,[a-z0-9_]{1,40}){0,20}$/.test(raw)
@@ -70,7 +78,7 @@ const FIELDS: { [Key in keyof Spec]: Field<Spec[Key]> } = {
   run: text("run"),
   matrix: text("matrix"),
   checkpoint: text("checkpoint"),
-  transform: choice("transform", TRANSFORMS),
+  transform: matching("transform", /^([a-z_]+(:\d{1,3})?(,(?!$)|$))*$/),
   view: choice("view", VIEWS),
   method: choice("method", METHODS),
   dims: {
@@ -88,6 +96,8 @@ const FIELDS: { [Key in keyof Spec]: Field<Spec[Key]> } = {
   centered: flag("centered"),
   rules: { key: "rules", parse: parseNames, format: (value) => value.join() },
   indexScale: choice("index", SCALES),
+  column: text("column"),
+  between: matching("between", LINE_PATTERN),
   colour: text("colour"),
   projectorValues: choice("projector", PROJECTOR_VALUES),
 };

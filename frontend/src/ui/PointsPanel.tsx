@@ -1,7 +1,8 @@
 /** The points of the current checkpoint: what they are, on which axes, in which colours. */
 import { sayServer, t, tn } from "../i18n";
+import { isLine } from "../state/line";
 import { useShared } from "./context";
-import { formatCount, formatShare } from "./format";
+import { formatCosine, formatCount, formatShare } from "./format";
 import { Legend } from "./Legend";
 import { PointsCanvas } from "./PointsCanvas";
 import { AxesTools, ColourSelect, MethodTools } from "./PointsTools";
@@ -19,19 +20,67 @@ function Notes() {
   const { components, dims } = store.spec.value;
   const shown = [...new Set(components.slice(0, dims))].map((component) => Number(shares?.[component] ?? NaN));
   const total = shown.reduce((sum, share) => sum + share, 0);
-  const ofVariance = info.method === "pca" || info.method === "pca_of_u";
+  const ofEnergy = ["u", "v", "nmf"].includes(info.method);
   const share = { share: formatShare(total) };
   return (
     <div class="points-notes">
       {Number.isFinite(total) && (
-        <span>{ofVariance ? t("points.shareOfAll", share) : t("points.shareOfEnergy", share)}</span>
+        <span>{ofEnergy ? t("points.shareOfEnergy", share) : t("points.shareOfAll", share)}</span>
+      )}
+      {info.sample && info.sample.rows < info.sample.of && (
+        <span>{t("points.sample", { n: formatCount(info.sample.rows), of: formatCount(info.sample.of) })}</span>
+      )}
+      {info.made_of && (
+        <span>{t("points.madeOf", { n: info.made_of.n_dims, share: formatShare(info.made_of.share) })}</span>
       )}
       {info.rows_skipped > 0 && <span>{tn("points.skipped", info.rows_skipped, formatCount(info.rows_skipped))}</span>}
       {info.notes.map((note) => (
         <span key={note.code}>{sayServer(note)}</span>
       ))}
+      <Quality />
     </div>
   );
+}
+
+/** How far the picture keeps neighbours; measured when somebody asks. */
+function Quality() {
+  const { store } = useShared();
+  const { value, error, loading } = store.quality.state.value;
+  if (!store.asksQuality.value) {
+    return (
+      <button
+        type="button"
+        class="text-button"
+        onClick={() => {
+          store.asksQuality.value = true;
+        }}
+      >
+        {t("quality.ask")}
+      </button>
+    );
+  }
+  if (error) return <span>{sayServer(error)}</span>;
+  const quality = value?.info.quality;
+  if (!quality) return <span>{loading ? t("quality.measuring") : t("quality.none")}</span>;
+  const { trustworthiness, continuity, rows, n_neighbors } = quality;
+  return (
+    <span title={t("quality.hint", { n: n_neighbors, rows: formatCount(rows) })}>
+      {t("quality.found", {
+        axes: value.arrays.points.shape[1],
+        trustworthiness: formatCosine(trustworthiness ?? NaN),
+        continuity: formatCosine(continuity ?? NaN),
+      })}
+    </span>
+  );
+}
+
+/** What a method must be told before it can show anything. */
+function Untold() {
+  const { store } = useShared();
+  const { method, between } = store.spec.value;
+  if (method === "line" && !isLine(between)) return <p class="note quiet">{t("points.lineUntold")}</p>;
+  const isUntold = method === "lda" && store.groupColumns.value.length === 0 && !store.labels.state.value.loading;
+  return isUntold ? <p class="note quiet">{t("points.ldaUntold")}</p> : null;
 }
 
 function LabelNotes() {
@@ -62,7 +111,7 @@ function LabelNotes() {
 
 function Body() {
   const { store, model, activity } = useShared();
-  const { error, pending, loading, value } = store.points.state.value;
+  const { key, error, pending, loading, value } = store.points.state.value;
   const late = loading && pending !== null;
   return (
     <>
@@ -79,7 +128,8 @@ function Body() {
         {value && <PointsCanvas />}
         {error && <ErrorNote error={error} onRetry={store.points.retry} />}
         {store.isWaiting.value && <p class="note quiet">{t("large.points")}</p>}
-        {!value && !error && !store.isWaiting.value && (
+        {!key && <Untold />}
+        {key && !value && !error && !store.isWaiting.value && (
           <Wait label={t("points.computing")} pending={pending} onCancel={(job) => void activity.cancel(job)} />
         )}
         {value && late && (

@@ -1,22 +1,64 @@
 /** The choices of the points panel: method, dimensions, axes, and colour. */
 import { t } from "../i18n";
-import { AUTO_COLOUR, factorOf, METHODS, type Method, NO_COLOUR, OWN_AXES } from "../state/spec";
+import { lineEnds, MAX_LINE_ROWS } from "../state/line";
+import {
+  AUTO_COLOUR,
+  factorOf,
+  METHOD_GROUPS,
+  type Method,
+  type MethodGroup,
+  NO_COLOUR,
+  OWN_AXES,
+} from "../state/spec";
+import type { Store } from "../state/store";
 import { useShared } from "./context";
 import { Segmented, Select } from "./controls";
 import { formatCheckpoint, formatCount } from "./format";
-import { nameWithShare } from "./names";
+import { nameOfPoint, nameWithShare } from "./names";
+
+/** A line to begin with: between two selected rows, else from one end of the first factor to the other. */
+function firstLine(store: Store): string {
+  const selected = store.selection.of("rows");
+  if (selected.length === 2) return selected.join("|");
+  const factor = store.factors.state.peek().value?.factors[0];
+  return factor?.bottom.length && factor.top.length ? `${factor.bottom[0].row}|${factor.top[0].row}` : "";
+}
+
+/** The methods in their groups; the one that is shown says what it is on hover. */
+function MethodSelect() {
+  const { store } = useShared();
+  const { method, between } = store.spec.value;
+  const choose = (value: Method) => {
+    const needsEnds = value === "line" && between === "";
+    store.update({ method: value, components: [0, 1, 2], ...(needsEnds && { between: firstLine(store) }) }, "push");
+  };
+  return (
+    <Select
+      label={t("points.method")}
+      value={method}
+      class="method"
+      hint={t(`points.${method}Hint`)}
+      onChange={(value) => choose(value as Method)}
+    >
+      {(Object.keys(METHOD_GROUPS) as MethodGroup[]).map((group) => (
+        <optgroup key={group} label={t(`points.group.${group}`)}>
+          {METHOD_GROUPS[group].map((value) => (
+            <option key={value} value={value}>
+              {t(`points.${value}`)}
+            </option>
+          ))}
+        </optgroup>
+      ))}
+    </Select>
+  );
+}
 
 export function MethodTools() {
   const { store } = useShared();
-  const { method, dims } = store.spec.value;
+  const { dims } = store.spec.value;
   return (
     <div class="tools">
-      <Segmented<Method>
-        label={t("points.method")}
-        value={method}
-        choices={METHODS.map((value) => ({ value, label: t(`points.${value}`), hint: t(`points.${value}Hint`) }))}
-        onChange={(value) => store.update({ method: value }, "push")}
-      />
+      <MethodSelect />
       <Segmented
         label={t("points.dims")}
         value={String(dims) as "2" | "3"}
@@ -87,6 +129,54 @@ function ReferenceSelect() {
   );
 }
 
+/** Of the discriminants: which column's values are told apart. */
+function GroupColumnSelect() {
+  const { store } = useShared();
+  const { method, column } = store.spec.value;
+  const columns = store.groupColumns.value;
+  if (method !== "lda" || columns.length === 0) return null;
+  return (
+    <Select
+      showLabel
+      label={t("points.tellApart")}
+      value={column === "" ? columns[0] : column}
+      onChange={(value) => store.update({ column: value }, "push")}
+    >
+      {columns.map((name) => (
+        <option key={name} value={name}>
+          {name}
+        </option>
+      ))}
+    </Select>
+  );
+}
+
+/** Of the line: a press makes the selected rows one of its ends. */
+function LineEnd({ at }: { at: 0 | 1 }) {
+  const { store, model } = useShared();
+  void store.selection.current.value;
+  const selected = store.selection.of("rows");
+  const ends = lineEnds(store.spec.value.between);
+  const rows = ends[at];
+  const choose = () => {
+    const next = ends.map((end, other) => (other === at ? selected.slice(0, MAX_LINE_ROWS) : end));
+    store.update({ between: next.join("|") }, "push");
+  };
+  const name = rows.length > 0 ? nameOfPoint(model, rows[0]) : t("points.lineNone");
+  return (
+    <button
+      type="button"
+      class="line-end"
+      disabled={selected.length === 0}
+      title={t("points.lineHint")}
+      onClick={choose}
+    >
+      <span class="select-label">{at === 0 ? t("points.lineFrom") : t("points.lineTo")}</span>
+      <b>{rows.length > 1 ? t("points.lineMany", { name, n: formatCount(rows.length - 1) }) : name}</b>
+    </button>
+  );
+}
+
 export function ColourSelect() {
   const { store, model } = useShared();
   const columns = store.labels.state.value.value?.columns.filter((column) => column.kind !== "text") ?? [];
@@ -115,6 +205,13 @@ export function AxesTools() {
       <ComponentSelect axis={1} />
       {store.spec.value.dims === 3 && <ComponentSelect axis={2} />}
       <ReferenceSelect />
+      <GroupColumnSelect />
+      {store.spec.value.method === "line" && (
+        <>
+          <LineEnd at={0} />
+          <LineEnd at={1} />
+        </>
+      )}
     </div>
   );
 }

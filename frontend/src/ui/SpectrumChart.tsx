@@ -5,7 +5,7 @@ import type { RankRule } from "../data/types";
 import { sayRule, t } from "../i18n";
 import type { Mark } from "../plots/marks";
 import { SpectrumPlot } from "../plots/spectrum";
-import { FACTORS_OF, factorOf } from "../state/spec";
+import { factorMethodOf, factorOf } from "../state/spec";
 import { useShared } from "./context";
 import { formatCount, formatNumber, formatShare } from "./format";
 import { themeColours } from "./themeColours";
@@ -62,7 +62,8 @@ export function SpectrumChart() {
   useSignalEffect(() => {
     const { rules, centered, colour, method } = store.spec.value;
     const drawn = (store.ranks.state.value.value?.ranks ?? []).filter(({ key }) => rules.includes(key));
-    const factor = centered === (FACTORS_OF[method] === "pca") ? factorOf(colour) : null;
+    const isOfThese = factorMethodOf(method) === (centered ? "pca" : "svd");
+    const factor = isOfThese ? factorOf(colour) : null;
     const value = factor === null ? undefined : model.line.value?.sigma[factor - 1];
     const marks = drawn.flatMap((rule) => markOf(rule, centered));
     if (factor !== null && value !== undefined) {

@@ -38,20 +38,22 @@ function MatrixOptions({ entries }: { entries: readonly MatrixEntry[] }) {
 function TransformSelect({ hasBias }: { hasBias: boolean }) {
   const { store } = useShared();
   const { transform } = store.spec.value;
-  const possible = TRANSFORMS.filter((name) => hasBias || !name.startsWith("bias") || name === transform);
+  const offered = TRANSFORMS.filter((name) => hasBias || !name.startsWith("bias"));
+  const isOffered = (name: string): name is TransformName => TRANSFORMS.some((known) => known === name);
   return (
     <Select
       label={t("transform.label")}
       value={transform}
       class="transform"
-      hint={t(`transform.hint.${transform || "none"}`)}
-      onChange={(value) => store.update({ transform: value as TransformName }, "push")}
+      hint={isOffered(transform) ? t(`transform.hint.${transform || "none"}`) : transform}
+      onChange={(value) => store.update({ transform: value }, "push")}
     >
-      {possible.map((name) => (
+      {offered.map((name) => (
         <option key={name} value={name}>
           {t(`transform.${name || "none"}`)}
         </option>
       ))}
+      {!offered.some((name) => name === transform) && <option value={transform}>{transform}</option>}
     </Select>
   );
 }

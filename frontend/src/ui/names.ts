@@ -7,8 +7,8 @@ import { formatCount, formatShare } from "./format";
 export function nameOfPoint(model: Model, index: number): string {
   const label = model.labelOf(index);
   if (label !== null) return label;
-  if (model.pointsAre.value === "columns") return t("points.column", { n: formatCount(index) });
   const n = formatCount(index);
+  if ((model.pointsAre.value === "columns") !== model.isTransposed.value) return t("points.column", { n });
   return model.nameColumn.value ? t("points.unlabelled", { n }) : t("points.row", { n });
 }
 

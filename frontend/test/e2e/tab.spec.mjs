@@ -38,6 +38,7 @@ const VIEW = { run: RUN };
 const FACTORS = { run: RUN, view: "factors" };
 /** Chooses one of a few that stand side by side. */
 const choose = (tab, name) => tab.getByRole("radio", { name, exact: true }).check();
+const chooseMethod = (tab, name) => tab.getByRole("combobox", { name: "Projection" }).selectOption({ label: name });
 const slider = (tab) => tab.locator(".slider input");
 
 tabTest(
@@ -75,7 +76,7 @@ tabTest(
 tabTest("goes back and forward through choices", { spec: FACTORS }, async ({ page, tab }) => {
   await choose(tab, "3-D");
   await waitForSpec(page, "dims", "3");
-  await choose(tab, "Rows of U");
+  await chooseMethod(tab, "Rows of U");
   await waitForPoints(tab, { method: "u" });
   await waitForSpec(page, "method", "u");
   await page.goBack();
@@ -104,7 +105,7 @@ tabTest("shows every method in two and three dimensions", { spec: FACTORS }, asy
   ]) {
     for (const dims of ["2-D", "3-D"]) {
       await choose(tab, dims);
-      await choose(tab, name);
+      await chooseMethod(tab, name);
       await waitForPoints(tab, { method });
       await tab.waitForTimeout(200);
       assert.ok((await inkOf(tab, ".points-canvas")) > 0.0002, `${name} in ${dims}`);

@@ -21,6 +21,8 @@ const FULL: Spec = {
   stretch: true,
   centered: false,
   rules: [],
+  column: "词性",
+  between: "1,2|7",
   indexScale: "log",
   colour: "词性",
   projectorValues: "matrix",
@@ -61,7 +63,8 @@ describe("the spec in the hash", () => {
     ["#embfactor&p.embfactor.dims=3.0", "dims"],
     ["#embfactor&p.embfactor.method=__proto__", "method"],
     ["#embfactor&p.embfactor.view=wide", "view"],
-    ["#embfactor&p.embfactor.transform=relu,relu", "transform"],
+    ["#embfactor&p.embfactor.transform=relu,%3Cb%3E", "transform"],
+    ["#embfactor&p.embfactor.between=1,2", "between"],
     ["#embfactor&p.embfactor.components=1-2", "components"],
     ["#embfactor&p.embfactor.components=1-2-x", "components"],
     ["#embfactor&p.embfactor.centered=yes", "centered"],
@@ -78,6 +81,12 @@ describe("the spec in the hash", () => {
 
   it("keeps the roles it knows, in their order", () => {
     expect(parseHash("#embfactor&p.embfactor.roles=other,bias,embedding").roles).toEqual(["embedding", "other"]);
+  });
+
+  it("keeps a transform that it does not offer", () => {
+    expect(parseHash("#embfactor&p.embfactor.transform=bias,elu,without_top:12").transform).toBe(
+      "bias,elu,without_top:12",
+    );
   });
 
   it("names the tab that the hash is for", () => {

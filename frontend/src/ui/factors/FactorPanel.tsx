@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import type { FactorsReply } from "../../data/types";
 import { sayServer, t } from "../../i18n";
-import { FACTORS_OF } from "../../state/spec";
+import { factorMethodOf } from "../../state/spec";
 import { useShared } from "../context";
 import { formatCount, formatShare } from "../format";
 import { ErrorNote, Panel, ProgressBar, Wait } from "../panel";
@@ -77,7 +77,7 @@ function Body() {
 
 export function FactorPanel({ hidden, tools }: { hidden: boolean; tools?: ComponentChildren }) {
   const { store } = useShared();
-  const method = FACTORS_OF[store.spec.value.method];
+  const method = factorMethodOf(store.spec.value.method);
   return (
     <Panel
       name="factors"
