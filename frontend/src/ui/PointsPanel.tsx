@@ -24,20 +24,24 @@ function Notes() {
   const share = { share: formatShare(total) };
   return (
     <div class="points-notes">
-      {Number.isFinite(total) && (
-        <span>{ofEnergy ? t("points.shareOfEnergy", share) : t("points.shareOfAll", share)}</span>
-      )}
-      {info.sample && info.sample.rows < info.sample.of && (
-        <span>{t("points.sample", { n: formatCount(info.sample.rows), of: formatCount(info.sample.of) })}</span>
-      )}
-      {info.made_of && (
-        <span>{t("points.madeOf", { n: info.made_of.n_dims, share: formatShare(info.made_of.share) })}</span>
-      )}
-      {info.rows_skipped > 0 && <span>{tn("points.skipped", info.rows_skipped, formatCount(info.rows_skipped))}</span>}
+      <p>
+        {Number.isFinite(total) && (
+          <span>{ofEnergy ? t("points.shareOfEnergy", share) : t("points.shareOfAll", share)}</span>
+        )}
+        {info.sample && info.sample.rows < info.sample.of && (
+          <span>{t("points.sample", { n: formatCount(info.sample.rows), of: formatCount(info.sample.of) })}</span>
+        )}
+        {info.made_of && (
+          <span>{t("points.madeOf", { n: info.made_of.n_dims, share: formatShare(info.made_of.share) })}</span>
+        )}
+        {info.rows_skipped > 0 && (
+          <span>{tn("points.skipped", info.rows_skipped, formatCount(info.rows_skipped))}</span>
+        )}
+        <Quality />
+      </p>
       {info.notes.map((note) => (
-        <span key={note.code}>{sayServer(note)}</span>
+        <p key={note.code}>{sayServer(note)}</p>
       ))}
-      <Quality />
     </div>
   );
 }

@@ -13,7 +13,8 @@ export function nameOfPoint(model: Model, index: number): string {
 }
 
 export function nameOfComponent(method: Method, component: number): string {
-  return t(`points.component.${method}`, { n: component + 1 });
+  if (method === "line" && component === 0) return t("points.lineAxis");
+  return t(`points.component.${method}`, { n: method === "line" ? component : component + 1 });
 }
 
 /** A component with its share of the variance or energy, where that is known. */

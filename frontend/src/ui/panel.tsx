@@ -3,7 +3,24 @@ import { Component, type ComponentChildren } from "preact";
 import type { Pending, Sentence } from "../data/types";
 import { sayServer, t, tn } from "../i18n";
 import { sentenceOf } from "../state/resource";
+import { useShared } from "./context";
 import { Icon } from "./icons";
+
+/** What the user can do about an error here and now, where there is something. */
+function Remedy({ error }: { error: Sentence }) {
+  const { store } = useShared();
+  const now = store.current.value;
+  if (error.code !== "negative_entries" || !now) return null;
+  return (
+    <button
+      type="button"
+      class="text-button"
+      onClick={() => store.update({ transform: now.matrix.has_bias ? "bias,relu" : "relu" }, "push")}
+    >
+      {t("state.activate")}
+    </button>
+  );
+}
 
 export function ErrorNote({ error, onRetry }: { error: Sentence; onRetry?: () => void }) {
   return (
@@ -12,6 +29,7 @@ export function ErrorNote({ error, onRetry }: { error: Sentence; onRetry?: () =>
       <div>
         <strong>{t("state.error")}</strong>
         <p>{sayServer(error)}</p>
+        <Remedy error={error} />
         {onRetry && (
           <button type="button" class="text-button" onClick={onRetry}>
             {t("state.retry")}

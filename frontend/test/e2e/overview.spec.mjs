@@ -231,7 +231,8 @@ tabTest("has the whole view in Chinese", { locale: "zh-CN", spec: { run: RUN }, 
   await tab.locator(".verdict .finding").waitFor();
   const english = await tab.evaluate(() => {
     // Names of formats, programs and signs stay as they are.
-    const known = /^(TensorBoard|Embedding|Projector|English|W|U|V|X|Y|Z|PC|polarity|tsv|metadata|ReLU|Tracy|Widom|σ)$/;
+    const known =
+      /^(TensorBoard|Embedding|Projector|English|W|U|V|X|Y|Z|PC|polarity|tsv|metadata|ReLU|GELU|tanh|Varimax|ICA|NMF|LDA|SNE|UMAP|Tracy|Widom|σ)$/;
     const skipped =
       ".points-area, .projector-frame, .run, .matrix, .legend, .colour-row select, .tip .source, .tip code, .work-task, .factor-end";
     const walker = document.createTreeWalker(document.querySelector("#embfactor"), NodeFilter.SHOW_TEXT);

@@ -114,6 +114,57 @@ tabTest("shows every method in two and three dimensions", { spec: FACTORS }, asy
   }
 });
 
+const CHINESE = { run: "chinese_reviews", view: "factors" };
+
+tabTest("turns the axes, with the factors of the same method beside them", { spec: CHINESE }, async ({ tab }) => {
+  for (const [method, name, title] of [
+    ["varimax", "Varimax axes", "varimax"],
+    ["ica", "Independent axes (ICA)", "independent"],
+  ]) {
+    await chooseMethod(tab, name);
+    await waitForPoints(tab, { method });
+    await tab.locator(".factors-of", { hasText: title }).waitFor();
+    await tab.locator(".factor", { hasText: "found again" }).first().waitFor({ timeout: 60_000 });
+    assert.ok((await inkOf(tab, ".points-canvas")) > 0.0002, name);
+  }
+});
+
+tabTest("tells the groups of a label column apart, and says what chance would", { spec: CHINESE }, async ({ tab }) => {
+  await chooseMethod(tab, "Discriminants of labels");
+  await waitForPoints(tab, { method: "lda" });
+  assert.equal(await tab.getByRole("combobox", { name: "Tell apart" }).inputValue(), "topic");
+  await tab.locator(".points-notes", { hasText: /tell \d groups apart.*random groups/ }).waitFor();
+});
+
+tabTest("draws the line from one row to another", { spec: CHINESE }, async ({ page, tab }) => {
+  await tab.locator(".factor").first().waitFor();
+  await chooseMethod(tab, "Line between rows");
+  await waitForPoints(tab, { method: "line" });
+  const ends = () => new URL(page.url()).hash.match(/between=(\d+)%7C(\d+)/)?.slice(1) ?? [];
+  await page.waitForFunction(() => /between=\d+%7C\d+/.test(location.hash));
+  const [from, to] = ends();
+  await tab.locator(".factor-end.positive button").nth(4).click();
+  await tab.locator(".line-end").first().click();
+  await page.waitForFunction((earlier) => !location.hash.includes(`between=${earlier}%7C`), from);
+  assert.equal(ends()[1], to);
+});
+
+tabTest("maps neighbours, and says how faithfully", { spec: CHINESE }, async ({ tab }) => {
+  await chooseMethod(tab, "t-SNE");
+  await waitForPoints(tab, { method: "tsne" });
+  await tab.getByRole("button", { name: "How faithful is this picture?" }).click();
+  const kept = tab.locator(".points-notes", { hasText: /trustworthiness 0\.9\d+, continuity 0\.9\d+/ });
+  await kept.waitFor({ timeout: 60_000 });
+});
+
+test("offers activated rows where parts cannot be negative", { timeout: 120_000 }, async () => {
+  const { page, tab } = await openTab(browser, { spec: { ...CHINESE, method: "nmf" }, wait: false });
+  await tab.getByRole("button", { name: "Take the activated rows" }).first().click();
+  await waitForSpec(page, "transform", "relu");
+  await waitForPoints(tab, { method: "nmf" });
+  await page.close();
+});
+
 tabTest(
   "lists the factors with their rows; choosing one colours the points by its score",
   { spec: FACTORS },
@@ -196,11 +247,8 @@ tabTest(
     await waitForSpec(page, "transform", "unit_rows");
     await waitForPoints(tab, { method: "pca" });
     assert.equal(await asked(), "unit_rows");
-    assert.deepEqual(await transforms.locator("option").allTextContents(), [
-      "As stored",
-      "Rows of length 1",
-      "ReLU(W)",
-    ]);
+    const offered = await transforms.locator("option").allTextContents();
+    assert.ok(offered.includes("Without the top direction") && !offered.some((name) => name.includes("b)")), offered);
     await tab.getByRole("combobox", { name: "Matrix" }).selectOption("model/hidden/kernel");
     await waitForSpec(page, "matrix", "model/hidden/kernel");
     assert.equal(specOf(page).transform, undefined);
