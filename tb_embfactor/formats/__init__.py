@@ -164,7 +164,7 @@ class Format:
 
     def whole_kind(self, name: str) -> str | None:
         """Which model of its directory the checkpoint `name` is, if it stands for the directory."""
-        match = _compile(self.whole).fullmatch(name) if self.whole else None
+        match = _compile(self.whole).fullmatch(name) if self.whole is not None else None
         return match and (match.groupdict().get("kind") or "")
 
     def part_of(self, file: str) -> str | None:
@@ -258,6 +258,16 @@ for _format in (
         "PyTorch (.pt, .pth, .bin, .ckpt), as torch.save and Lightning write it",
         whole=r"pytorch_model\.bin|(?P<kind>adapter_)?model\.bin|diffusion_pytorch_model\.bin",
         companions=("config.json", "trainer_state.json"),
+        has_common_names=True,
+    ),
+    Format(
+        "torch-distributed",
+        "tb_embfactor.formats.torch_distributed",
+        r"(?P<checkpoint>)\.metadata",
+        "distributed checkpoint of PyTorch (a directory with .metadata and __R_N.distcp)",
+        whole="",
+        companions=("config.json", "trainer_state.json"),
+        part=r"(?P<checkpoint>)__\d+_\d+\.distcp",
         has_common_names=True,
     ),
     Format(

@@ -55,7 +55,7 @@ def _read_shard(file: FileSource, name: str, folder: Folder) -> dict[str, Parame
     if name.endswith(".safetensors"):
         return read_parameters(file)[0]
     container = open_container(file, folder)
-    return find_saved(container.value, container.storages, container.is_big_endian).parameters
+    return find_saved(container.value, container.read).parameters
 
 
 def _read_index(index: Source) -> dict[str, list[str]]:

@@ -15,8 +15,9 @@ from typing import Any
 from tb_embfactor.errors import DamagedError, IncompleteError, UnsupportedError
 from tb_embfactor.formats import Folder
 from tb_embfactor.formats.pickle_machine import Limits, Loaded, load, refuse_foreign_calls
+from tb_embfactor.formats.state_dict import Parameter
 from tb_embfactor.formats.stored import Checksum
-from tb_embfactor.formats.torch_tensors import Storage, Storages, storage_key
+from tb_embfactor.formats.torch_tensors import Storage, Storages, read_tensor, storage_key
 from tb_embfactor.formats.zip_archive import Member, list_members
 from tb_embfactor.sources import Source, Window
 
@@ -34,6 +35,10 @@ class Container:
     value: Any
     storages: Storages
     is_big_endian: bool = False
+
+    def read(self, value: Any) -> Parameter | None:
+        """The tensor that a value within the object is, if it is one."""
+        return read_tensor(value, self.storages, self.is_big_endian)
 
 
 def open_container(file: Source, folder: Folder | None = None) -> Container:

@@ -29,7 +29,7 @@ def open_reader(folder: Folder, name: str) -> StateDictReader:
 
 def read_saved(container: Container, file: Source) -> Saved:
     """What was saved; UnsupportedError (`file_foreign`) if that is no model but what a trainer keeps beside one."""
-    saved = find_saved(container.value, container.storages, container.is_big_endian)
+    saved = find_saved(container.value, container.read)
     if not any(map(_is_of_a_model, saved.parameters.values())):
         expected, got = "a model of PyTorch", "it holds no tensors of one"
         raise UnsupportedError("file_foreign", path=file.name, expected=expected, got=got)
@@ -52,7 +52,7 @@ def _is_of_a_model(parameter: Parameter) -> bool:
 
 def _find_step(container: Container, saved: Saved, folder: Folder, name: str) -> int | None:
     """As told beside the model, counted by its optimizers, told by names; else the epoch that is told beside it."""
-    told, epoch = step_in(container.value, container.storages)
+    told, epoch = step_in(container.value, container.read)
     inside = max(saved.counts, default=None) if told is None else told
     step = find_step(folder, name, inside)
     return epoch if step is None else step

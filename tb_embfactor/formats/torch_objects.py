@@ -7,22 +7,23 @@ left out by its form: {"state": …, "param_groups": …}.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from tb_embfactor.formats.pickle_machine import Node, Reference, Symbol, as_mapping
 from tb_embfactor.formats.state_dict import Parameter
 from tb_embfactor.formats.steps import STEP_NAMES
-from tb_embfactor.formats.torch_tensors import Storages, read_tensor, scalar_of
 
 MAX_DEPTH = 64
 MAX_TENSORS = 500_000
 _HOLDERS = ("state_dict", "model_state_dict", "model", "module", "net", "network", "weights", "params")
+_TRAINER_STATES = ("train_state", "trainer_state", "training_state", "trainer", "progress")
 _N_OPTIMIZER_STATES = 64
 _MODULE_PARTS = ("_parameters", "_buffers", "_modules")
 
 Path = tuple[str, ...]
+ReadTensor = Callable[[Any], Parameter | None]
 
 
 @dataclass
@@ -39,8 +40,8 @@ class Saved:
     is_bare: bool = False
 
 
-def find_saved(value: Any, storages: Storages, is_big_endian: bool = False) -> Saved:
-    """Walk everything that was saved, each object once, in its order."""
+def find_saved(value: Any, read: ReadTensor) -> Saved:
+    """Walk everything that was saved, each object once, in its order. read : gives the tensor that a value is, if it is one."""
     saved = Saved()
     seen: set[int] = set()
     paths: dict[Path, Parameter] = {}
@@ -48,13 +49,13 @@ def find_saved(value: Any, storages: Storages, is_big_endian: bool = False) -> S
     pending: list[tuple[Path, Any]] = [((), value)]
     while pending and len(paths) < MAX_TENSORS:
         path, item = pending.pop()
-        parameter = read_tensor(item, storages, is_big_endian)
+        parameter = read(item)
         if parameter is not None:
             paths[path] = parameter
         elif len(path) < MAX_DEPTH and isinstance(item, Node | dict | list | tuple) and id(item) not in seen:
             seen.add(id(item))
             if _is_optimizer(item):
-                saved.counts += _counts_of(item, storages)
+                saved.counts += _counts_of(item, read)
                 continue
             if class_name := _module_class(item):
                 classes[path] = class_name
@@ -66,11 +67,26 @@ def find_saved(value: Any, storages: Storages, is_big_endian: bool = False) -> S
     return saved
 
 
-def step_in(value: Any, storages: Storages) -> tuple[int | None, int | None]:
-    """The counts of training steps and of epochs that stand beside the model."""
-    told = as_mapping(value)
-    steps = (scalar_of(told[name], storages) for name in STEP_NAMES if name in told)
-    return next((step for step in steps if step is not None), None), scalar_of(told.get("epoch"), storages)
+def step_in(value: Any, read: ReadTensor) -> tuple[int | None, int | None]:
+    """The counts of training steps and of epochs that stand beside the model, or in what is called the state of the trainer."""
+    beside = as_mapping(value)
+    for told in (beside, *(as_mapping(beside.get(name)) for name in _TRAINER_STATES)):
+        steps = [step for name in STEP_NAMES if (step := whole_number(told.get(name), read)) is not None]
+        epoch = whole_number(told.get("epoch"), read)
+        if steps or epoch is not None:
+            return (steps[0] if steps else None), epoch
+    return None, None
+
+
+def whole_number(value: Any, read: ReadTensor) -> int | None:
+    """A count: a whole number, or a tensor that holds one."""
+    parameter = read(value)
+    if parameter is None:
+        return value if type(value) is int and 0 <= value < 1 << 53 else None
+    if parameter.tensor is None or parameter.shape not in ((), (1,)):
+        return None
+    number = float(parameter.tensor.read_rows(0, 1)[0, 0])
+    return int(number) if 0 <= number < 1 << 53 and number.is_integer() else None
 
 
 def _inside(item: Any) -> Iterator[tuple[Path, Any]]:
@@ -107,11 +123,11 @@ def _is_optimizer(item: Any) -> bool:
     return {"state", "param_groups"} <= as_mapping(item.state if isinstance(item, Node) and item.state else item).keys()
 
 
-def _counts_of(optimizer: Any, storages: Storages) -> list[int]:
+def _counts_of(optimizer: Any, read: ReadTensor) -> list[int]:
     """The steps that an optimizer has counted, which it does for each parameter."""
     told = as_mapping(optimizer.state if isinstance(optimizer, Node) and optimizer.state else optimizer)
     states = list(as_mapping(told["state"]).values())[:_N_OPTIMIZER_STATES]
-    counts = (scalar_of(as_mapping(state).get("step"), storages) for state in states)
+    counts = (whole_number(as_mapping(state).get("step"), read) for state in states)
     return [count for count in counts if count is not None]
 
 

@@ -17,12 +17,13 @@ import numpy as np
 from tb_embfactor.formats.pickle_machine import Node, Reference, Symbol
 from tb_embfactor.formats.state_dict import Parameter
 from tb_embfactor.formats.stored import Checksum, Piece, StoredTensor
+from tb_embfactor.formats.torch_roles import Shape
 from tb_embfactor.sources import Source
 
 MAX_AXES = 64
 _MAX_WRAPPERS = 8
 
-_DTYPES: dict[str, np.dtype] = {
+DTYPES: dict[str, np.dtype] = {
     "float64": np.dtype(np.float64), "float32": np.dtype(np.float32), "float16": np.dtype(np.float16),
     "bfloat16": np.dtype(ml_dtypes.bfloat16), "float8_e5m2": np.dtype(ml_dtypes.float8_e5m2),
     "float8_e4m3fn": np.dtype(ml_dtypes.float8_e4m3fn), "float8_e5m2fnuz": np.dtype(ml_dtypes.float8_e5m2fnuz),
@@ -37,7 +38,7 @@ _TYPE_OF_STORAGE = {
     "BoolStorage": "bool", "ComplexDoubleStorage": "complex128", "ComplexFloatStorage": "complex64",
     "QInt8Storage": "qint8", "QUInt8Storage": "quint8", "QInt32Storage": "qint32", "QUInt4x2Storage": "quint4x2",
 }  # fmt: skip
-_ITEMSIZES = {name: dtype.itemsize for name, dtype in _DTYPES.items()} | {
+_ITEMSIZES = {name: dtype.itemsize for name, dtype in DTYPES.items()} | {
     "complex128": 16, "complex64": 8, "qint8": 1, "quint8": 1, "qint32": 4, "quint4x2": 1,
 }  # fmt: skip
 _REBUILT = {"_rebuild_tensor": 4, "_rebuild_tensor_v2": 6, "_rebuild_tensor_v3": 7}  # how many arguments it needs
@@ -74,36 +75,44 @@ def read_tensor(value: Any, storages: Storages, is_big_endian: bool = False) -> 
     node = _unwrap(value)
     if node is None:
         return None
-    name = node.callee.name
-    if name not in _REBUILT:
-        problem = _KINDS.get(name, f"it is of a kind that is not read ({name})")
-        return Parameter(_shape_if_any(node.args), problem=problem)
-    shape: tuple[int, ...] = (0, 0)
+    if node.callee.name not in _REBUILT:
+        problem = _KINDS.get(node.callee.name, f"it is of a kind that is not read ({node.callee.name})")
+        return Parameter((sizes_of(node.args[2]) if len(node.args) > 2 else None) or (0, 0), problem=problem)
     try:
-        if len(node.args) < _REBUILT[name]:
-            raise _Senseless("it lacks what it should be built from")
-        reference, offset, sizes, strides = node.args[:4]
-        shape, strides = _sizes(sizes), _sizes(strides)
-        if len(shape) != len(strides) or type(offset) is not int or offset < 0:
-            raise _Senseless("its sizes and strides make no sense")
-        if len(shape) > 2:
-            return Parameter(shape)
-        type_name, key, n_bytes = _storage_of(reference, node.args[6] if name == "_rebuild_tensor_v3" else None)
-        if type_name not in _DTYPES:
-            raise _Senseless(f"its numbers are of the type {type_name}, which is not read")
-        storage = storages.find(key)
-        if storage is None:
-            raise _Senseless(f"its storage {key[:40]!r} is not in the file")
-        dtype = _DTYPES[type_name]
-        if storage.n_bytes != n_bytes:
-            raise _Senseless(f"its storage has {storage.n_bytes} bytes, not the {n_bytes} that the pickle tells of")
-        piece = _piece(storage, offset, shape, strides, dtype.itemsize)
+        shape, strides, offset = _extent(node)
+    except _Senseless as problem:
+        return Parameter((0, 0), problem=str(problem))
+    try:
+        return _stored(node, shape, strides, offset, storages, is_big_endian) if len(shape) <= 2 else Parameter(shape)
     except _Senseless as problem:
         return Parameter(shape, problem=str(problem))
+
+
+def _extent(node: Node) -> tuple[Shape, Shape, int]:
+    """Sizes, strides and position in the storage."""
+    if len(node.args) < _REBUILT[node.callee.name]:
+        raise _Senseless("it lacks what it should be built from")
+    _, offset, sizes, strides = node.args[:4]
+    shape, steps = sizes_of(sizes), sizes_of(strides)
+    if shape is None or steps is None or len(shape) != len(steps) or type(offset) is not int or offset < 0:
+        raise _Senseless("its sizes and strides make no sense")
+    return shape, steps, offset
+
+
+def _stored(node: Node, shape: Shape, strides: Shape, offset: int, storages: Storages, is_big_endian: bool) -> Parameter:
+    type_name, key, n_bytes = _storage_of(node.args[0], node.args[6] if node.callee.name == "_rebuild_tensor_v3" else None)
+    if type_name not in DTYPES:
+        raise _Senseless(f"its numbers are of the type {type_name}, which is not read")
+    storage, dtype = storages.find(key), DTYPES[type_name]
+    if storage is None:
+        raise _Senseless(f"its storage {key[:40]!r} is not in the file")
+    if storage.n_bytes != n_bytes:
+        raise _Senseless(f"its storage has {storage.n_bytes} bytes, not the {n_bytes} that the pickle tells of")
+    piece = _piece(storage, offset, shape, strides, dtype.itemsize)
     tensor = StoredTensor(dtype, (piece.n_rows, piece.n_columns), [piece], is_big_endian and dtype.itemsize > 1)
-    is_whole = storage.checksum is not None and math.prod(shape) * dtype.itemsize == n_bytes
-    order = "by columns" if piece.by_columns else ""
-    checksum = f"{storage.checksum.value:08x}{order}" if is_whole and storage.checksum is not None else None
+    checksum = None
+    if storage.checksum is not None and math.prod(shape) * dtype.itemsize == n_bytes:
+        checksum = f"{storage.checksum.value:08x}{'t' if piece.by_columns else ''}"
     return Parameter(shape, tensor, place=(key, offset, strides), checksum=checksum)
 
 
@@ -140,7 +149,7 @@ def _storage_of(reference: Any, dtype: Any) -> tuple[str, str, int]:
     return _TYPE_OF_STORAGE.get(kind.name, kind.name), found[0], reference.id[4] * found[1]
 
 
-def _piece(storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> Piece:
+def _piece(storage: Storage, offset: int, shape: Shape, strides: Shape, itemsize: int) -> Piece:
     """Where the numbers lie, as rows or columns of equal distance."""
     n_rows, n_columns = (*shape, 1, 1)[:2]
     row_stride, column_stride = (*strides, 1, 1)[:2]
@@ -165,29 +174,9 @@ def _piece(storage: Storage, offset: int, shape: tuple[int, ...], strides: tuple
     )
 
 
-def _sizes(value: Any) -> tuple[int, ...]:
+def sizes_of(value: Any) -> Shape | None:
+    """Sizes or strides as a tensor has them; None if they make no sense."""
     if isinstance(value, Node) and isinstance(value.args, tuple) and len(value.args) == 1:  # torch.Size
         value = value.args[0]
     is_sizes = isinstance(value, tuple | list) and len(value) <= MAX_AXES
-    if not is_sizes or not all(type(size) is int and 0 <= size < 1 << 62 for size in value):
-        raise _Senseless("its sizes and strides make no sense")
-    return tuple(value)
-
-
-def _shape_if_any(args: Any) -> tuple[int, ...]:
-    """The shape of a tensor of another kind, where it stands as it does in an ordinary one; else that of some matrix."""
-    try:
-        return _sizes(args[2])
-    except (_Senseless, LookupError, TypeError):
-        return 0, 0
-
-
-def scalar_of(value: Any, storages: Storages) -> int | None:
-    """A count: a whole number, or a tensor that holds one."""
-    if type(value) is int:
-        return value if 0 <= value < 1 << 53 else None
-    parameter = read_tensor(value, storages)
-    if parameter is None or parameter.tensor is None or parameter.shape not in ((), (1,)):
-        return None
-    number = float(parameter.tensor.read_rows(0, 1)[0, 0])
-    return int(number) if 0 <= number < 1 << 53 and number.is_integer() else None
+    return tuple(value) if is_sizes and all(type(size) is int and 0 <= size < 1 << 62 for size in value) else None

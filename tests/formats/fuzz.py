@@ -23,8 +23,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+from tb_embfactor import formats
 from tb_embfactor.errors import EmbfactorError
-from tests.formats.contract import open_reader, read_everything
+from tb_embfactor.formats import Folder
+from tb_embfactor.sources import Confinement
+from tests.formats.contract import read_everything
 
 MEMORY_BYTES = 512 << 20
 """Beside what the process has when the cases start."""
@@ -77,6 +80,8 @@ TARGETS = [
     Target(
         "lightning", "lightning_run/files/lightning_logs/version_0/checkpoints/last.ckpt", "torch", region=(0, 0.3), checked=False
     ),
+    Target("torch distributed, its metadata", "distributed_ranks/files/global_step500/.metadata", "torch-distributed", ""),
+    Target("torch distributed, a rank", "distributed_ranks/files/global_step500/__1_0.distcp", "torch-distributed", ""),
     Target("torch, the index", "torch_shards/files/checkpoint-30/pytorch_model.bin.index.json", "model-shards", "pytorch_model"),
     Target("safetensors", "safetensors_types/files/types.safetensors", "safetensors"),
     Target("safetensors, a model", "hf_bert/files/checkpoint-500/model.safetensors", "safetensors", region=(0, 0.3)),
@@ -129,15 +134,17 @@ def run(target: Target, fixtures: Path, n_mutations: int, seed: int) -> tuple[Co
     rng = random.Random(f"{target.name} {seed}")
     original = fixtures / target.file
     data, outcomes, slowest = original.read_bytes(), Counter[str](), 0.0
+    name = original.name if target.checkpoint is None else target.checkpoint
     with tempfile.TemporaryDirectory() as directory, contextlib.nullcontext() if target.checked else without_checksums():
-        for path in original.parent.glob(f"{target.checkpoint or original.name}*"):
+        for path in original.parent.glob(f"{name}*"):
             shutil.copy(path, directory)
+        folder = Folder(Path(directory), Confinement([Path(directory)], base=Path(directory)))
         for number in range(n_mutations):
             (Path(directory) / original.name).write_bytes(mutate(data, target.region, rng))
             faulthandler.dump_traceback_later(SECONDS, exit=True)
             started = time.monotonic()
             try:
-                reader = open_reader(Path(directory) / (target.checkpoint or original.name), target.format)
+                reader = formats.get(target.format).open_reader(folder, name)
                 try:
                     read_everything(reader)
                     reader.fingerprint()
