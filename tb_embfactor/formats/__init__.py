@@ -236,6 +236,8 @@ def get(name: str) -> Format:
         ) from None
 
 
+_HUGGING_FACE = ("config.json", "adapter_config.json", "trainer_state.json")
+
 for _format in (
     Format(
         "tf-checkpoint",
@@ -249,7 +251,7 @@ for _format in (
         r"(?P<checkpoint>.+\.safetensors)",
         "safetensors (.safetensors), as Hugging Face's libraries write it",
         whole=r"(?P<kind>adapter_)?model\.safetensors|diffusion_pytorch_model\.safetensors",
-        companions=("config.json", "trainer_state.json"),
+        companions=_HUGGING_FACE,
     ),
     Format(
         "torch",
@@ -257,7 +259,7 @@ for _format in (
         r"(?P<checkpoint>.+\.(pt|pth|bin|ckpt|(pt|pth)\.tar))",
         "PyTorch (.pt, .pth, .bin, .ckpt), as torch.save and Lightning write it",
         whole=r"pytorch_model\.bin|(?P<kind>adapter_)?model\.bin|diffusion_pytorch_model\.bin",
-        companions=("config.json", "trainer_state.json"),
+        companions=_HUGGING_FACE,
         has_common_names=True,
     ),
     Format(
@@ -266,9 +268,22 @@ for _format in (
         r"(?P<checkpoint>)\.metadata",
         "distributed checkpoint of PyTorch (a directory with .metadata and __R_N.distcp)",
         whole="",
-        companions=("config.json", "trainer_state.json"),
+        companions=_HUGGING_FACE,
         part=r"(?P<checkpoint>)__\d+_\d+\.distcp",
         has_common_names=True,
+    ),
+    Format(
+        "gguf",
+        "tb_embfactor.formats.recognized",
+        r"(?P<checkpoint>.+\.gguf)",
+        "GGUF (.gguf): recognised, not read",
+    ),
+    Format(
+        "orbax",
+        "tb_embfactor.formats.recognized",
+        r"(?P<checkpoint>)_METADATA",
+        "Orbax, of JAX (a directory with _METADATA): recognised, not read",
+        whole="",
     ),
     Format(
         "model-shards",
@@ -276,7 +291,7 @@ for _format in (
         r"(?P<checkpoint>.+)\.(safetensors|bin)\.index\.json",
         "a model in several files (NAME.safetensors.index.json or NAME.bin.index.json, and NAME-0000N-of-0000N.…)",
         whole=r"(diffusion_)?(pytorch_)?model",
-        companions=("config.json", "trainer_state.json"),
+        companions=_HUGGING_FACE,
         part=r"(?P<checkpoint>.+)-\d{5}-of-\d{5}\.(safetensors|bin)",
     ),
     Format(

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from tb_embfactor.errors import EmbfactorError
 from tb_embfactor.formats import Folder
+from tb_embfactor.formats.parameters import AdapterSettings, ModelSizes, Parameter, StateDict
 from tb_embfactor.formats.steps import choose_step, step_in_path
-from tb_embfactor.formats.torch_roles import ModelSizes
 
-CONFIG, TRAINER_STATE = "config.json", "trainer_state.json"
+CONFIG, ADAPTER_CONFIG, TRAINER_STATE = "config.json", "adapter_config.json", "trainer_state.json"
 MAX_CONFIG_BYTES = 4 << 20
 MAX_STATE_BYTES = 64 << 20  # it holds the history of all logged numbers
 _ROWS = re.compile(r"vocab_size|\w+_vocab_size|n_vocab|(max|n)(_\w+)?_positions?(_embeddings)?|n_ctx|num_embeddings")
@@ -32,6 +33,25 @@ def read_sizes(folder: Folder) -> ModelSizes:
         rows |= {size for name, size in sizes.items() if _ROWS.fullmatch(name)}
         widths |= {size for name, size in sizes.items() if _WIDTHS.fullmatch(name)}
     return ModelSizes(frozenset(rows), frozenset(widths))
+
+
+def read_model(folder: Folder, parameters: Mapping[str, Parameter], classes: Mapping[str, str] | None = None) -> StateDict:
+    """A model with what lies beside it."""
+    beside = (folder.path / CONFIG, folder.path / ADAPTER_CONFIG)
+    return StateDict(parameters, classes or {}, read_sizes(folder), read_adapter(folder), beside)
+
+
+def read_adapter(folder: Folder) -> AdapterSettings:
+    """How the pairs of a LoRA are scaled."""
+    config = read_json(folder, ADAPTER_CONFIG, MAX_CONFIG_BYTES)
+    patterns = config.get("alpha_pattern")
+    told = {name: _number(alpha) for name, alpha in patterns.items()} if isinstance(patterns, dict) else {}
+    alphas = {name: alpha for name, alpha in told.items() if alpha is not None}
+    return AdapterSettings(_number(config.get("lora_alpha")), alphas, config.get("use_rslora") is True)
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if type(value) in (int, float) and abs(value) < 1e9 else None
 
 
 def find_step(folder: Folder, name: str, inside: int | None = None) -> int | None:

@@ -11,9 +11,10 @@ from contextlib import ExitStack
 
 from tb_embfactor.errors import DamagedError, IncompleteError, UnsupportedError
 from tb_embfactor.formats import Folder, is_bare_name
-from tb_embfactor.formats.hugging_face import find_step, read_sizes
+from tb_embfactor.formats.hugging_face import find_step, read_model
+from tb_embfactor.formats.parameters import Parameter
 from tb_embfactor.formats.safetensors_file import read_parameters
-from tb_embfactor.formats.state_dict import Parameter, StateDict, StateDictReader
+from tb_embfactor.formats.state_dict import StateDictReader
 from tb_embfactor.formats.stored import only_our_errors
 from tb_embfactor.formats.torch_containers import open_container
 from tb_embfactor.formats.torch_objects import find_saved
@@ -45,7 +46,7 @@ def open_reader(folder: Folder, name: str) -> StateDictReader:
         if len(files) == 1:
             raise IncompleteError("file_incomplete", path=index.name, what="none of the files that it names is there")
         paths = [folder.path / file_name for file_name in files]
-        model = StateDict(parameters, sizes=read_sizes(folder))
+        model = read_model(folder, parameters)
         reader = StateDictReader(list(files.values()), paths, model, find_step(folder, name))
         opened.pop_all()  # from here on they are the reader's
         return reader

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from tb_embfactor.formats import Folder
-from tb_embfactor.formats.hugging_face import find_step, read_sizes
+from tb_embfactor.formats.hugging_face import find_step, read_model
+from tb_embfactor.formats.parameters import Parameter
 from tb_embfactor.formats.safetensors_header import Entry, read_header
-from tb_embfactor.formats.state_dict import Parameter, StateDict, StateDictReader
+from tb_embfactor.formats.state_dict import StateDictReader
 from tb_embfactor.formats.steps import STEP_NAMES
 from tb_embfactor.formats.stored import Piece, StoredTensor, only_our_errors
 from tb_embfactor.sources import Source
@@ -20,7 +21,7 @@ def open_reader(folder: Folder, name: str) -> StateDictReader:
         try:
             parameters, remarks = read_parameters(file)
             step = find_step(folder, name, _step_in(remarks))
-            return StateDictReader([file], [path], StateDict(parameters, sizes=read_sizes(folder)), step)
+            return StateDictReader([file], [path], read_model(folder, parameters), step)
         except BaseException:
             file.close()
             raise
@@ -33,11 +34,11 @@ def read_parameters(file: Source) -> tuple[dict[str, Parameter], dict[str, str]]
 
 
 def _parameter(entry: Entry, file: Source) -> Parameter:
-    if len(entry.shape) not in (1, 2):
+    if len(entry.shape) > 2:
         return Parameter(entry.shape)
     if entry.dtype is None:
         return Parameter(entry.shape, problem=f"its numbers are of the type {entry.type_name}, which is not read")
-    n_rows, n_columns = (*entry.shape, 1)[:2]
+    n_rows, n_columns = (*entry.shape, 1, 1)[:2]
     return Parameter(
         entry.shape, StoredTensor(entry.dtype, (n_rows, n_columns), [Piece(file, entry.offset, (n_rows, n_columns))])
     )

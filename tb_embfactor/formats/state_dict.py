@@ -13,41 +13,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tb_embfactor.formats import MatrixInfo
-from tb_embfactor.formats.stored import StoredTensor, StoredTensors, Tensor, only_our_errors
-from tb_embfactor.formats.torch_roles import ModelSizes, Place, Roles, Shape
+from tb_embfactor.formats.lora import find_pairs
+from tb_embfactor.formats.parameters import Parameter, StateDict
+from tb_embfactor.formats.quantized import find_packed
+from tb_embfactor.formats.stored import StoredTensors, Tensor, only_our_errors
+from tb_embfactor.formats.torch_roles import Place, Roles
 from tb_embfactor.messages import Message
 from tb_embfactor.sources import FileSource, stat_fingerprint
 
+_PREFIXES = ("module.", "base_model.model.")
 _WRAPPERS = ("_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 _SLOT_WORDS = re.compile(r"(^|[._])(exp_(avg|inf)|momentum|square_avg|grad_avg|acc_delta|optim|state|slot|moment)", re.IGNORECASE)
 _NUMBERED_SLOT = re.compile(r"(.*\.)?state\.\d+\.\w+")
 _N_AROUND = 5  # how many parts may stand before and behind the name of a parameter in the name of its slot
 _N_NAMES_SHOWN = 3
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """A tensor of a model.
-
-    tensor : its numbers, if it has one axis or two. problem : why they cannot be read.
-    place : where its bytes lie, so equal for two names of one tensor.
-    checksum : see `MatrixInfo`.
-    """
-
-    shape: Shape
-    tensor: StoredTensor | None = None
-    problem: str | None = None
-    place: Hashable = None
-    checksum: str | None = None
-
-
-@dataclass
-class StateDict:
-    """A model: its tensors by name, the classes of its modules as far as they are known, and sizes from a configuration."""
-
-    parameters: Mapping[str, Parameter]
-    classes: Mapping[str, str] = field(default_factory=dict)
-    sizes: ModelSizes = field(default_factory=ModelSizes)
 
 
 @dataclass
@@ -58,6 +37,10 @@ class Matrices:
     matrices: dict[str, Tensor] = field(default_factory=dict)
     vectors: dict[str, Tensor] = field(default_factory=dict)
     skipped: list[Message] = field(default_factory=list)
+
+    def add(self, info: MatrixInfo, tensor: Tensor) -> None:
+        self.infos.append(info)
+        self.matrices[info.name] = tensor
 
 
 class StateDictReader(StoredTensors):
@@ -71,7 +54,7 @@ class StateDictReader(StoredTensors):
         step: int | None,
         notes: Sequence[Message] = (),
     ) -> None:
-        self._files, self._paths = files, paths
+        self._files, self._paths, self._beside = files, paths, model.beside
         found = find_matrices(model, files[0].name)
         super().__init__(files[0].name, found.matrices, found.vectors)
         self.matrices, self.skipped = tuple(found.infos), (*notes, *found.skipped)
@@ -80,7 +63,8 @@ class StateDictReader(StoredTensors):
 
     def fingerprint(self) -> str:
         with only_our_errors(self.path):
-            return "|".join(stat_fingerprint(os.stat(path)) for path in self._paths)
+            beside = [path for path in self._beside if path.exists()]  # they tell which way round a matrix lies, and its scale
+            return "|".join(stat_fingerprint(os.stat(path)) for path in (*self._paths, *beside))
 
     def close(self) -> None:
         for file in self._files:
@@ -91,36 +75,32 @@ def find_matrices(model: StateDict, shown: str) -> Matrices:
     """Every matrix of a model once, in the order of the model. `shown` is what messages call the file."""
     stored_names = _plain_names(model.parameters)
     parameters = {name: model.parameters[stored] for name, stored in stored_names.items()}
-    for slot in _find_slots(parameters):
-        del parameters[slot]
+    packed, belongings = find_packed(parameters)
+    for hidden in _find_slots(parameters) | belongings:
+        del parameters[hidden]
+    pairs = list(find_pairs(parameters, model.adapter))
+    factors = {factor for pair in pairs for factor in pair.factors}
     roles = Roles({name: parameter.shape for name, parameter in parameters.items()}, model.classes, model.sizes)
-    places = {name: roles.place(name) for name, parameter in parameters.items() if len(parameter.shape) == 2}
+    matrices = [name for name, parameter in parameters.items() if len(parameter.shape) == 2]
+    places = {name: Place("other") if name in factors else roles.place(name) for name in matrices}
     found = Matrices()
     reasons: dict[str, list[str]] = {}
     for name, aliases in _one_name_each(parameters, places).items():
         parameter, place = parameters[name], places[name]
-        if place.role == "other" and parameter.tensor is not None and parameter.tensor.dtype.kind in "iub":
-            continue  # indices and masks
-        if parameter.tensor is None:
-            reasons.setdefault(parameter.problem or "", []).append(name)
-            continue
-        found.matrices[name] = tensor = parameter.tensor.transposed() if place.is_transposed else parameter.tensor
-        bias = parameters[place.bias].tensor if place.bias else None
-        if place.bias and bias is not None:
-            found.vectors[place.bias] = bias
-        found.infos.append(
-            MatrixInfo(
-                name,
-                tensor.shape,
-                tensor.dtype.name,
-                place.role,
-                place.bias if bias is not None else None,
-                _layer_of(name),
-                parameter.checksum,
-                stored_name=stored_names[name] if stored_names[name] != name else None,
-                aliases=tuple(aliases),
-            )
-        )
+        reason = packed.get(name) or parameter.problem
+        if reason is not None:
+            reasons.setdefault(reason, []).append(name)
+        elif parameter.tensor is not None and not (place.role == "other" and parameter.tensor.dtype.kind in "iub"):
+            tensor = parameter.tensor.transposed() if place.is_transposed else parameter.tensor
+            bias = parameters[place.bias].tensor if place.bias else None
+            if place.bias and bias is not None:
+                found.vectors[place.bias] = bias
+            told = (name, tensor.shape, tensor.dtype.name, place.role, place.bias if bias is not None else None, _layer_of(name))
+            stored_name = stored_names[name] if stored_names[name] != name else None
+            info = MatrixInfo(*told, parameter.checksum, stored_name=stored_name, aliases=tuple(aliases))
+            found.add(info, tensor)
+    for pair in pairs:
+        found.add(MatrixInfo(pair.name, pair.product.shape, "float32", pair.role, layer=pair.layer), pair.product)
     found.skipped = [_skip(names, shown, reason) for reason, names in reasons.items()]
     return found
 
@@ -156,7 +136,7 @@ def _find_slots(parameters: Mapping[str, Parameter]) -> set[str]:
 
 def _plain_names(names: Collection[str]) -> dict[str, str]:
     """Stored names by name, which lacks what data-parallel and compiled models put before and between the names of modules."""
-    prefix = "module." if all(name.startswith("module.") for name in names) else ""
+    prefix = next((prefix for prefix in _PREFIXES if all(name.startswith(prefix) for name in names)), "")
     plain = {}
     for stored in names:
         name = stored.removeprefix(prefix).encode("utf-8", "backslashreplace").decode()  # half a surrogate pair is no text

@@ -17,6 +17,7 @@ _WORDS = tuple(
 _N_DIRECTORIES = 2
 STEP_NAMES = (
     "global_step",
+    "global_steps",
     "step",
     "steps",
     "iteration",

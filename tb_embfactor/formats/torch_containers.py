@@ -14,8 +14,8 @@ from typing import Any
 
 from tb_embfactor.errors import DamagedError, IncompleteError, UnsupportedError
 from tb_embfactor.formats import Folder
+from tb_embfactor.formats.parameters import Parameter
 from tb_embfactor.formats.pickle_machine import Limits, Loaded, load, refuse_foreign_calls
-from tb_embfactor.formats.state_dict import Parameter
 from tb_embfactor.formats.stored import Checksum
 from tb_embfactor.formats.torch_tensors import Storage, Storages, read_tensor, storage_key
 from tb_embfactor.formats.zip_archive import Member, list_members

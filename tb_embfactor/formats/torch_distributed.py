@@ -17,14 +17,14 @@ import numpy as np
 
 from tb_embfactor.errors import DamagedError, IncompleteError, UnsupportedError
 from tb_embfactor.formats import Folder, is_bare_name
-from tb_embfactor.formats.hugging_face import find_step, read_sizes
+from tb_embfactor.formats.hugging_face import find_step, read_model
+from tb_embfactor.formats.parameters import Parameter, Shape
 from tb_embfactor.formats.pickle_machine import Limits, Node, Symbol, as_mapping, load, refuse_foreign_calls
-from tb_embfactor.formats.state_dict import Parameter, StateDict, StateDictReader
+from tb_embfactor.formats.state_dict import StateDictReader
 from tb_embfactor.formats.steps import STEP_NAMES
 from tb_embfactor.formats.stored import Piece, StoredTensor, only_our_errors
 from tb_embfactor.formats.torch_containers import open_container
 from tb_embfactor.formats.torch_objects import find_saved, step_in
-from tb_embfactor.formats.torch_roles import Shape
 from tb_embfactor.formats.torch_tensors import DTYPES, sizes_of
 from tb_embfactor.sources import FileSource, Source, Window
 
@@ -45,7 +45,7 @@ def open_reader(folder: Folder, name: str) -> StateDictReader:
         told, epoch = step_in(value, _read)
         step = find_step(folder, name, max(found.counts, default=None) if told is None else told)
         paths = [folder.path / file for file in saved.files]
-        model = StateDict(found.parameters, sizes=read_sizes(folder))
+        model = read_model(folder, found.parameters)
         reader = StateDictReader(list(saved.files.values()), paths, model, epoch if step is None else step)
         opened.pop_all()  # from here on they are the reader's
         return reader

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from tb_embfactor.formats.parameters import Parameter
 from tb_embfactor.formats.pickle_machine import Node, Reference, Symbol, as_mapping
-from tb_embfactor.formats.state_dict import Parameter
 from tb_embfactor.formats.steps import STEP_NAMES
 
 MAX_DEPTH = 64

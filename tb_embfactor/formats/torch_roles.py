@@ -16,12 +16,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from tb_embfactor.formats import Role
-
-Shape = tuple[int, ...]
+from tb_embfactor.formats.parameters import ModelSizes, Shape
 
 _PADDING = 1024  # how many rows a table may have beyond the vocabulary
 _TABLE_CLASSES = ("Embedding", "EmbeddingBag")
@@ -36,17 +34,6 @@ _OUTPUT_WORDS = re.compile(
 )
 _GATES = re.compile(r"weight_(?P<source>ih|hh)(?P<rest>_l\d+(_reverse)?|)")
 _ATTENTION = re.compile(r"(?P<which>in|q|k|v)_proj_weight")
-
-
-@dataclass(frozen=True)
-class ModelSizes:
-    """What a `config.json` says. rows : sizes of vocabularies and numbers of positions. widths : of the model."""
-
-    rows: frozenset[int] = frozenset()
-    widths: frozenset[int] = frozenset()
-
-    def fit(self, shape: Shape) -> bool:
-        return shape[1] in self.widths and any(rows <= shape[0] < rows + _PADDING for rows in self.rows)
 
 
 class Place(NamedTuple):
@@ -108,6 +95,9 @@ class Roles:
             return Place("embedding")
         return Place("kernel", is_transposed=not (known == "Conv1D" or self._is_by_inputs))
 
+    def _fits_sizes(self, shape: Shape) -> bool:
+        return shape[1] in self._sizes.widths and any(rows <= shape[0] < rows + _PADDING for rows in self._sizes.rows)
+
     def _bias(self, name: str, beside: str, axis: int) -> str | None:
         bias = _beside(name, beside)
         return bias if self._shapes.get(bias) == (self._shapes[name][axis],) else None
@@ -117,7 +107,7 @@ class Roles:
         shape, word = self._shapes[name], word_of(name)
         if _OUTPUT_WORDS.fullmatch(word):
             return False
-        if self._sizes.fit(shape):
+        if self._fits_sizes(shape):
             return True
         if _TABLE_WORDS.search(word):  # unless it is a kernel that is called so, and what it puts out is what others take in
             return self._taken_in[shape[0]] <= self._taken_in[shape[1]]

@@ -14,10 +14,9 @@ from typing import Any, Protocol
 import ml_dtypes
 import numpy as np
 
+from tb_embfactor.formats.parameters import Parameter, Shape
 from tb_embfactor.formats.pickle_machine import Node, Reference, Symbol
-from tb_embfactor.formats.state_dict import Parameter
 from tb_embfactor.formats.stored import Checksum, Piece, StoredTensor
-from tb_embfactor.formats.torch_roles import Shape
 from tb_embfactor.sources import Source
 
 MAX_AXES = 64
