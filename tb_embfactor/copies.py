@@ -49,70 +49,72 @@ class Copies:
         self.find_directory, self.report = find_directory, report
 
     def open(self, key: str, name: str, size: int, make: Callable[[], Chunks]) -> Copy:
-        """The `size` bytes that `make` makes, as a source called `name`; from the directory if it keeps them under `key`."""
+        """The `size` bytes that `make` makes, as a source called `name`; kept under `key` once they are all made."""
         if size > LIMIT_BYTES:
             what, limit = "what it unpacks to", f"{LIMIT_BYTES} bytes"
             raise UnsupportedError("file_too_large", path=name, what=what, size=f"{size} bytes", limit=limit)
-        directory = self.find_directory()
-        if directory is not None:
-            with suppress(OSError):
-                fd = os.open(directory / key, os.O_RDONLY | os.O_CLOEXEC)
-                os.utime(directory / key)  # recently used: evicted later
-                return Copy(fd, name, size)
-            with suppress(OSError):
-                directory.mkdir(parents=True, exist_ok=True)
-                fd, path = tempfile.mkstemp(prefix=".", suffix=".part", dir=directory)
-                return Copy(fd, name, size, make(), self.report, Path(path), directory / key)
-        with tempfile.TemporaryFile() as file:
-            return Copy(os.dup(file.fileno()), name, size, make(), self.report)
+        return Copy(self, key, name, size, make)
 
 
 class Copy(FileSource):
-    """See the head of this module.
+    """See the head of this module. Takes a file only when it is read."""
 
-    chunks : makes the bytes; None for a copy that is complete.
-    path, home : of the file while it grows, and of the complete copy; None for a temporary file.
-    """
-
-    def __init__(
-        self,
-        fd: int,
-        name: str,
-        size: int,
-        chunks: Chunks | None = None,
-        report: Callable[[float], None] = lambda share: None,
-        path: Path | None = None,
-        home: Path | None = None,
-    ) -> None:
-        super().__init__(fd, name)
-        self.size = size
-        self._chunks, self._report, self._path, self._home = chunks, report, path, home
-        self._n_made = size if chunks is None else 0
+    def __init__(self, copies: Copies, key: str, name: str, size: int, make: Callable[[], Chunks]) -> None:
+        self.name, self.size = name, size
+        self._copies, self._key, self._make = copies, key, make
+        self._fd = -1
+        self._is_begun = False
+        self._chunks: Chunks | None = None  # while it grows
+        self._path: Path | None = None  # of the file while it grows
+        self._home: Path | None = None  # of the complete copy; None for a temporary file
+        self._n_made = 0
         self._failure: Exception | None = None
 
     def read_at(self, offset: int, n_bytes: int) -> bytes:
-        self._make(offset + n_bytes)
+        self._grow(offset + n_bytes)
         return super().read_at(offset, n_bytes)
 
     def read_into(self, offset: int, buffer: memoryview) -> None:
-        self._make(offset + buffer.nbytes)
+        self._grow(offset + buffer.nbytes)
         super().read_into(offset, buffer)
 
     def appendix(self) -> bytes:
         """What the maker of the bytes returned at their end, b"" for nothing."""
-        self._make(self.size)
+        self._grow(self.size)
         return self._read(self.size, os.fstat(self._fd).st_size - self.size)
 
     def close(self) -> None:
         super().close()
+        self._is_begun = True
         if self._chunks is not None:
             self._chunks.close()
         if self._path is not None:
             self._path.unlink(missing_ok=True)
             self._path = None
 
-    def _make(self, until: int) -> None:
-        """Make all up to `until`; after the last byte also the end, where a maker verifies what it made."""
+    def _begin(self) -> None:
+        """Take the file of a copy that is complete, else a new one."""
+        self._is_begun = True
+        directory = self._copies.find_directory()
+        if directory is not None:
+            with suppress(OSError):
+                self._fd = os.open(directory / self._key, os.O_RDONLY | os.O_CLOEXEC)
+                os.utime(directory / self._key)  # recently used: evicted later
+                self._n_made = self.size
+                return
+            with suppress(OSError):
+                directory.mkdir(parents=True, exist_ok=True)
+                self._fd, path = tempfile.mkstemp(prefix=".", suffix=".part", dir=directory)
+                self._path, self._home = Path(path), directory / self._key
+        if self._fd < 0:
+            with tempfile.TemporaryFile() as file:
+                self._fd = os.dup(file.fileno())
+        self._chunks = self._make()
+
+    def _grow(self, until: int) -> None:
+        """Make all up to `until`; with the last byte also the end, where a maker verifies what it made."""
+        if not self._is_begun:
+            self._begin()
         if self._failure is not None:
             raise self._failure
         try:
@@ -132,7 +134,7 @@ class Copy(FileSource):
             raise self._damaged("more")
         self._write(self._n_made, chunk)
         self._n_made += len(chunk)
-        self._report(self._n_made / self.size)
+        self._copies.report(self._n_made / self.size)
 
     def _finish(self, appendix: bytes) -> None:
         if self._n_made < self.size:

@@ -130,7 +130,7 @@ def test_the_copies_used_longest_ago_make_room(tmp_path: Path, monkeypatch: pyte
         store.open(key, "name", len(CONTENT), Maker()).read_at(0, len(CONTENT))
         os.utime(tmp_path / "copies" / key, (age, age))
     assert kept(tmp_path) == ["b", "c"]
-    store.open("b", "name", len(CONTENT), Maker())  # used: younger now
+    store.open("b", "name", len(CONTENT), Maker()).read_at(0, 1)  # used: younger now
     store.open("d", "name", len(CONTENT), Maker()).read_at(0, len(CONTENT))
     assert kept(tmp_path) == ["b", "d"]
 

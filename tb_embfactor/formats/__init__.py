@@ -144,6 +144,8 @@ class Format:
     is_directory : the pattern is matched against directories instead of files.
     has_common_names : other programs use such names, too, so a file that turns out to be foreign is no problem worth telling,
         unless somebody named that very file.
+    telling : of names so common that only those which this is found in are worth a word when they cannot be opened, and worth
+        a look where a directory has very many.
     package : what to pip install where the module needs more than the plugin itself.
     """
 
@@ -156,6 +158,7 @@ class Format:
     part: str | None = None
     is_directory: bool = False
     has_common_names: bool = False
+    telling: str | None = None
     package: str | None = None
 
     def claims(self, entry: str) -> str | None:
@@ -166,6 +169,10 @@ class Format:
         """Which model of its directory the checkpoint `name` is, if it stands for the directory."""
         match = _compile(self.whole).fullmatch(name) if self.whole is not None else None
         return match and (match.groupdict().get("kind") or "")
+
+    def is_telling(self, name: str) -> bool:
+        """Whether a name, beside that it fits, says that the file is of this format."""
+        return self.telling is None or _compile(self.telling).search(name) is not None
 
     def part_of(self, file: str) -> str | None:
         """The name of the checkpoint that `file` belongs to, if that is there."""
@@ -191,6 +198,12 @@ def _match(pattern: str, entry: str) -> str | None:
     match = _compile(pattern).fullmatch(entry)
     return match["checkpoint"] if match else None
 
+
+TELLING = r"(?i)(?<![a-z])(emb(ed(ding)?s?)?s?|vec(tor)?s?|word2vec|w2v|glove|fasttext|tensors?|wte|code_?books?)(?![a-z])"
+"""What names of files say that hold embeddings."""
+
+LABEL_FILE = r"(.+_)?metadata(_.+)?\.tsv|(.+_)?vocab\.txt"
+"""Names of the files in which labels are looked for, and no matrices."""
 
 FORMATS: dict[str, Format] = {}
 
@@ -244,6 +257,7 @@ for _format in (
         "tb_embfactor.formats.tf_bundle",
         r"(?P<checkpoint>.*)\.index",
         "TensorFlow checkpoint (PREFIX.index and PREFIX.data-…), as tf.train.Checkpoint and Keras 2 write it",
+        has_common_names=True,
     ),
     Format(
         "safetensors",
@@ -307,6 +321,46 @@ for _format in (
         "Keras weights (.weights.h5), and models and weights of Keras 2 (.h5)",
         whole=r"tf_model\.h5",
         has_common_names=True,
+    ),
+    Format(
+        "npy",
+        "tb_embfactor.formats.npy",
+        r"(?P<checkpoint>.+\.npy)",
+        "numpy array (.npy)",
+        has_common_names=True,
+        telling=TELLING,
+    ),
+    Format(
+        "npz",
+        "tb_embfactor.formats.npz",
+        r"(?P<checkpoint>.+\.npz)",
+        "archive of numpy arrays (.npz)",
+        has_common_names=True,
+        telling=TELLING,
+    ),
+    Format(
+        "text",
+        "tb_embfactor.formats.text_vectors",
+        rf"(?!{LABEL_FILE}$)(?P<checkpoint>.+\.(vec|txt|tsv|csv))",
+        "vectors in text: word2vec, GloVe, fastText (.vec, .txt), tables (.csv, .tsv), the projector's tensors",
+        has_common_names=True,
+        telling=TELLING,
+    ),
+    Format(
+        "word2vec",
+        "tb_embfactor.formats.word2vec_binary",
+        r"(?P<checkpoint>.+\.bin)",
+        "vectors in word2vec's binary format (.bin)",
+        has_common_names=True,
+        telling=TELLING,
+    ),
+    Format(
+        "fasttext",
+        "tb_embfactor.formats.fasttext_binary",
+        r"(?P<checkpoint>.+\.bin)",
+        "model of fastText (.bin)",
+        has_common_names=True,
+        telling=TELLING,
     ),
     Format(
         "keras-shards",

@@ -34,11 +34,8 @@ def read_table(source: Source) -> dict[bytes, bytes]:
     """The whole table, in the order of its keys."""
     if source.size > MAX_TABLE_BYTES:
         raise _too_large(source, "the index", f"{source.size} bytes", f"{MAX_TABLE_BYTES} bytes")
-    if source.size < FOOTER_BYTES:
-        what = "the footer of the index"
-        raise IncompleteError("file_truncated", path=source.name, size=source.size, needed=FOOTER_BYTES, what=what)
-    footer = source.read_at(source.size - FOOTER_BYTES, FOOTER_BYTES)
-    if not footer.endswith(MAGIC):
+    footer = source.read_at(max(0, source.size - FOOTER_BYTES), min(FOOTER_BYTES, source.size))
+    if len(footer) < FOOTER_BYTES or not footer.endswith(MAGIC):
         raise _no_footer(source)
     position = 0
     for _ in range(2):  # the metaindex block, which TensorFlow leaves empty, then the index block
@@ -151,7 +148,7 @@ def _decompress_snappy(source: Source, data: bytes) -> bytes:
 
 def _no_footer(source: Source) -> IncompleteError | UnsupportedError:
     # Every index of a checkpoint starts with an entry for the empty key, so two zeros are the mark of a cut one.
-    if source.read_at(0, 2) == b"\0\0":
+    if b"\0\0".startswith(source.read_at(0, min(2, source.size))):
         return IncompleteError("file_incomplete", path=source.name, what="it does not end in the footer of an index")
     expected, got = "the index of a TensorFlow checkpoint", "it does not end in the magic number of one"
     return UnsupportedError("file_foreign", path=source.name, expected=expected, got=got)

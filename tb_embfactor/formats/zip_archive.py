@@ -57,6 +57,13 @@ class Member:
             raise DamagedError("file_damaged", path=content.name, what=what)
         return folder.copy(self.source, f"inflated {self.name}", self.size, lambda: self._inflate(content))
 
+    def head(self, n_bytes: int) -> bytes:
+        """The beginning of its content, not verified."""
+        content = self._stored()
+        if self.method == _STORED:
+            return content.read_at(0, min(n_bytes, content.size))
+        return zlib.decompressobj(-zlib.MAX_WBITS).decompress(content.read_at(0, min(_CHUNK_BYTES, content.size)), n_bytes)
+
     def read(self, limit: int) -> bytes:
         """Its whole content, verified; at most `limit` bytes."""
         content = self._stored()

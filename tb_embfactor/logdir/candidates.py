@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,8 @@ from tb_embfactor import formats
 from tb_embfactor.logdir.walk import Directory, is_checkpoint_directory, readable
 from tb_embfactor.sources import stat_fingerprint
 
+MAX_UNTOLD = 200  # files of one format in one directory whose names do not say that they are of it: more are data
+_NOT_OPENED = frozenset({"outside_roots", "not_regular_file", "file_unreadable", "file_missing"})
 _PART = re.compile(r"part-\d{5}-of-\d{5}")
 _Found = tuple[bool, str]  # whether it is a directory, and the name of the checkpoint
 
@@ -44,6 +47,12 @@ class Candidate:
     @property
     def is_directory(self) -> bool:
         return self.choices[0].is_directory
+
+    def is_likely_foreign(self, code: str) -> bool:
+        """Whether the error `code` says no more than that a file of a common name is no checkpoint."""
+        if code == "file_foreign":
+            return all(fmt.has_common_names for fmt in self.choices)
+        return code in _NOT_OPENED and not any(fmt.is_telling(self.name) for fmt in self.choices)
 
     def state(self) -> tuple[str, str | None]:
         """The state of all its files as one key, and that of its entry (None for a directory)."""
@@ -80,8 +89,10 @@ def impostors(directory: Directory) -> list[str]:
 def _candidates_in(directory: Directory, inside: Mapping[str, Sequence[str]]) -> Iterator[Candidate]:
     found: dict[_Found, list[formats.Format]] = {}
     parts = formats.parts(directory.files)
-    for fmt, name in formats.find([file for file in directory.files if file not in parts], directory.directories):
-        if not _is_temporary(directory.relative, name):
+    claims = list(formats.find([file for file in directory.files if file not in parts], directory.directories))
+    n_untold = Counter(fmt.name for fmt, name in claims if not fmt.is_telling(name))
+    for fmt, name in claims:
+        if not _is_temporary(directory.relative, name) and (n_untold[fmt.name] <= MAX_UNTOLD or fmt.is_telling(name)):
             found.setdefault((fmt.is_directory, name), []).append(fmt)
     files = _files_by_name(directory.files, {name for is_directory, name in found if not is_directory}, parts)
     wholes, copies = _find_wholes(found)

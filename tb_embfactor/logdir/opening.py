@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from tb_embfactor import formats
-from tb_embfactor.errors import IncompleteError, NotFoundError, UnsupportedError
+from tb_embfactor.errors import EmbfactorError, IncompleteError, NotFoundError, UnsupportedError
 from tb_embfactor.logdir.candidates import Candidate, find_candidates
 from tb_embfactor.logdir.label_search import LabelFiles, find_labels, list_labels
 from tb_embfactor.logdir.model import Checkpoint, list_some
@@ -51,12 +51,24 @@ def _in_directory(given: str, text: str) -> tuple[Directory, Candidate, str]:
     for folder, shown in ((given, text), (f"{given}/{_VARIABLES}", f"{text.rstrip('/')}/{_VARIABLES}")):
         directory, candidates = _list(folder) if os.path.isdir(folder) else (None, [])
         candidates = [item for item in candidates if item.is_whole] or candidates
+        if len(candidates) > 1:
+            candidates = [item for item in candidates if not _is_foreign(item)]
         if directory is not None and len(candidates) == 1:
             return directory, candidates[0], shown.rstrip("/") or "/"
         if candidates:
             names = list_some([item.name or item.entry for item in candidates])
             raise NotFoundError("several_checkpoints", path=text, n_checkpoints=len(candidates), known=names)
     raise UnsupportedError("no_checkpoints", path=text)
+
+
+def _is_foreign(candidate: Candidate) -> bool:
+    """Whether it only bears a name that checkpoints have, too."""
+    folder = Path(candidate.folder)
+    try:
+        read_candidate(Root(candidate.folder, ShownConfinement([folder], folder)), candidate, candidate.name)
+    except EmbfactorError as error:
+        return candidate.is_likely_foreign(error.code)
+    return False
 
 
 def _beside(given: str, text: str) -> tuple[Directory, Candidate]:

@@ -291,7 +291,7 @@ def read_candidate(root: Root, candidate: Candidate, shown: str) -> tuple[Locati
         try:
             return location, location.read_header()
         except EmbfactorError as error:
-            if failure is None or failure.code == "file_foreign":
+            if failure is None or failure.code == "file_foreign" != error.code:
                 failure = error
         except Exception as error:  # a format that breaks its promise costs one problem, not the scan
             reason = f"{type(error).__name__}: {str(error)[:200]}"
@@ -304,9 +304,7 @@ def _read(root: Root, candidate: Candidate, shown: str, signature: str, entry_st
     try:
         return _Opened(signature, entry_state, *read_candidate(root, candidate, shown))
     except EmbfactorError as error:
-        is_expected = (
-            error.code == "file_foreign" and root.only is None and all(fmt.has_common_names for fmt in candidate.choices)
-        )
+        is_expected = root.only is None and candidate.is_likely_foreign(error.code)
         return _Opened(signature, entry_state, problem=None if is_expected else error.message)
 
 

@@ -11,7 +11,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,12 @@ def load_case(directory: Path) -> list[Checkpoint]:
 
 
 class Contract:
-    """Subclasses give the fixture `case`: the checkpoints of one directory."""
+    """Subclasses give the fixture `case`: the checkpoints of one directory.
+
+    notices_every_loss : whether a file that is cut off cannot be read; a text without a count of its rows may end anywhere.
+    """
+
+    notices_every_loss = True
 
     @pytest.fixture
     def case(self) -> list[Checkpoint]:
@@ -188,7 +193,8 @@ class Contract:
                     continue
                 copy = checkpoint.copy_to(tmp_path / f"{number}-{length}")
                 os.truncate(copy.folder / original.name, length)
-                with pytest.raises(ReadError), copy.open() as reader:
+                loss = pytest.raises(ReadError) if self.notices_every_loss else suppress(ReadError)
+                with loss, copy.open() as reader:
                     read_everything(reader)
 
     def test_a_missing_file_is_an_error_of_ours(self, checkpoint: Checkpoint, tmp_path: Path) -> None:

@@ -31,6 +31,35 @@ class TestKerasAndText:
         stored = np.concatenate(list(checkpoint["embedding_1"].blocks()))
         assert np.allclose(f.singular_values, np.linalg.svd(stored.astype(np.float64), compute_uv=False), rtol=1e-6)
 
+    def test_tables_of_chemical_elements(self, packages_dir: Path) -> None:
+        log = ef.open_logdir(packages_dir / "elementembeddings-0.8.0")
+        assert log.problems == (), "tables of measured properties lie beside them, and much that is no table"
+        found = {checkpoint.matrices[0].name: checkpoint.matrices[0] for run in log.runs for checkpoint in run.checkpoints}
+        assert len(found) == 13
+        assert {found[name].shape for name in ("mat2vec", "chgnet", "orb_v2")} == {(118, 200), (87, 64), (87, 256)}
+        for name in ("chgnet", "orb_v2", "crystallm_v24c.dim512_atom_vectors"):
+            matrix = found[name]
+            assert matrix.labels is not None
+            (elements,) = matrix.labels.read(matrix.shape[0]).columns
+            symbols = elements.values
+            assert symbols[nearest(matrix, symbols.index("Na"))[0]] == "K"
+            assert symbols[nearest(matrix, symbols.index("Cl"))[0]] == "Br"
+
+    def test_the_test_data_of_gensim(self, packages_dir: Path) -> None:
+        """Corpora, dictionaries, models and indexes in 371 files: what is none of vectors costs no word."""
+        log = ef.open_logdir(packages_dir / "gensim-4.4.0")
+        assert log.problems == ()
+        found = {checkpoint.id.rpartition("/")[2]: checkpoint for run in log.runs for checkpoint in run.checkpoints}
+        glove = found["test_glove.txt"].matrices[0]
+        assert glove.shape == (76, 50)
+        assert glove.labels is not None
+        assert glove.labels.read(76).columns[0].values[:3] == ["the", "ö", "é"]
+        assert {name for name, checkpoint in found.items() if checkpoint.format == "fasttext"} >= {"toy-model.bin"}
+        hypernyms = found["poincare_vectors.bin"].matrices[0]
+        assert hypernyms.shape == (1182, 10)
+        assert hypernyms.labels is not None
+        assert hypernyms.labels.read(1182).columns[0].values[0] == "mammal.n.01"
+
 
 class TestHuggingFace:
     def test_wordllama_a_table_of_tokens_in_float16(self, packages_dir: Path) -> None:

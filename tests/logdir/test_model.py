@@ -280,10 +280,12 @@ def test_opening_what_is_not_one_checkpoint(tmp_path: Path) -> None:
     write(tmp_path / "two" / "a.npmat")
     write(tmp_path / "two" / "b.npmat")
     (tmp_path / "notes.txt").write_text("hello")
+    (tmp_path / "notes.md").write_text("hello")
     (tmp_path / "empty").mkdir()
     for path, code, kind in [
         ("two", "several_checkpoints", NotFoundError),
-        ("notes.txt", "not_a_checkpoint", UnsupportedError),
+        ("notes.txt", "file_foreign", UnsupportedError),
+        ("notes.md", "not_a_checkpoint", UnsupportedError),
         ("empty", "no_checkpoints", UnsupportedError),
         ("nothing.npmat", "file_missing", ReadError),
         ("nowhere/nothing.npmat", "file_missing", ReadError),

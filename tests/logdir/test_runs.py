@@ -249,14 +249,14 @@ def test_extra_checkpoints_allow_links_into_their_root(tmp_path: Path) -> None:
 
 
 def test_extra_checkpoints_that_are_not_there(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("")
+    (tmp_path / "notes.md").write_text("")
     write(tmp_path / "a.npmat")
-    extra = [("x", f"{tmp_path}/nothing"), ("y", f"{tmp_path}/no/where"), ("z", f"{tmp_path}/notes.txt")]
+    extra = [("x", f"{tmp_path}/nothing"), ("y", f"{tmp_path}/no/where"), ("z", f"{tmp_path}/notes.md")]
     logdir = open_logdir(tmp_path, checkpoints=extra)
     assert {os.path.basename(problem.path): problem.message.code for problem in logdir.problems} == {
         "where": "checkpoints_missing",
         "nothing": "checkpoints_missing",
-        "notes.txt": "not_a_checkpoint",
+        "notes.md": "not_a_checkpoint",
     }
     assert len(logdir.runs) == 1
 
