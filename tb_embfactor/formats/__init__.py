@@ -202,6 +202,9 @@ def _match(pattern: str, entry: str) -> str | None:
 TELLING = r"(?i)(?<![a-z])(emb(ed(ding)?s?)?s?|vec(tor)?s?|word2vec|w2v|glove|fasttext|tensors?|wte|code_?books?)(?![a-z])"
 """What names of files say that hold embeddings."""
 
+GENSIM_ENDING = r"\.(model|kv|wv|w2v|d2v|mdl|keyedvectors|wordvectors|gensim)"
+"""Endings that people give to what gensim saves, which has none of its own."""
+
 LABEL_FILE = r"(.+_)?metadata(_.+)?\.tsv|(.+_)?vocab\.txt"
 """Names of the files in which labels are looked for, and no matrices."""
 
@@ -353,6 +356,14 @@ for _format in (
         "vectors in word2vec's binary format (.bin)",
         has_common_names=True,
         telling=TELLING,
+    ),
+    Format(
+        "gensim",
+        "tb_embfactor.formats.gensim_model",
+        rf"(?P<checkpoint>.+{GENSIM_ENDING})",
+        "model or vectors of gensim (.model, .kv, .w2v, …, and the .npy files beside it)",
+        part=rf"(?P<checkpoint>.+?{GENSIM_ENDING})(\.\w+){{1,3}}\.npy",
+        has_common_names=True,
     ),
     Format(
         "fasttext",
