@@ -51,7 +51,8 @@ setup(
     extras_require={
         "tensorflow": ["tensorflow>=2.21"],
         "umap": ["umap-learn>=0.5.9"],
-        "test": ["pytest>=8.3", "mypy>=2.4,<3", "ruff>=0.17.6,<0.18", "setuptools>=77", "umap-learn>=0.5.9"],
+        "parquet": ["pyarrow>=17"],
+        "test": ["pytest>=8.3", "mypy>=2.4,<3", "ruff>=0.17.6,<0.18", "setuptools>=77", "umap-learn>=0.5.9", "pyarrow>=17"],
     },
     entry_points={
         "tensorboard_plugins": ["embfactor = tb_embfactor.plugin:EmbfactorLoader"],

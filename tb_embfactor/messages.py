@@ -45,6 +45,9 @@ TEMPLATES: dict[str, str] = {
     "set_aside": "{path} was set aside because reading it {how}. It is tried again when the file changes.",
     # Labels
     "labels_unreadable": "The label file {path} could not be used: {reason}. The rows are shown by their numbers.",
+    "labels_flag": "The labels {entry!r} name no file. Write [MATRIX=]FILE or [MATRIX=]FILE@ROW, for example tok=vocab.txt@2.",
+    "labels_unmatched": "No matrix was found for the labels {entry!r}. Name the one they are for, MATRIX=FILE, or the row that "
+    "the first of them belongs to, FILE@ROW.",
     "labels_short": "The label file {path} has {n_labels} rows and {matrix} has {n_rows}; "
     "the last {n_missing} rows have no label.",
     "labels_long": "The label file {path} has {n_labels} rows and {matrix} has {n_rows}; the last {n_extra} labels are not used.",

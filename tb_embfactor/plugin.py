@@ -32,6 +32,14 @@ class EmbfactorLoader(base_plugin.TBLoader):
             help="Show the checkpoints found under PATH in the run RUN, outside the log directory. May be repeated.",
         )
         group.add_argument(
+            "--embfactor_labels",
+            metavar="[MATRIX=]FILE[@ROW]",
+            action="append",
+            default=[],
+            help="Labels of the rows of MATRIX (default: of embeddings of as many rows): a vocabulary (.txt), .tsv, .csv or "
+            ".parquet; @ROW is the row that the first of them belongs to. May be repeated.",
+        )
+        group.add_argument(
             "--embfactor_threads",
             metavar="N",
             type=int,
@@ -91,6 +99,7 @@ def _settings(context: base_plugin.TBContext) -> Any:
         logdir_spec=getattr(flags, "logdir_spec", "") or "",
         allow_roots=tuple(getattr(flags, "embfactor_allow_root", None) or ()),
         checkpoints=tuple(getattr(flags, "embfactor_checkpoints", None) or ()),
+        labels=tuple(getattr(flags, "embfactor_labels", None) or ()),
         cache_directory=None if cache == "none" else cache or str(default_directory()),
         threads=getattr(flags, "embfactor_threads", 0) or max(1, (os.cpu_count() or 2) // 2),
         memory_gb=getattr(flags, "embfactor_memory_gb", 8.0),

@@ -124,6 +124,13 @@ def _command(commands: Any, name: str, run: Callable[..., None], text: str) -> _
 def _add_path(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH", help="log directory, or one checkpoint (file, prefix or directory)")
     parser.add_argument("--allow-root", metavar="PATH", action="append", default=[], help="also read what really lies under PATH")
+    parser.add_argument(
+        "--labels",
+        metavar="[MATRIX=]FILE[@ROW]",
+        action="append",
+        default=[],
+        help="labels of the rows (.txt, .tsv, .csv, .parquet); @ROW is the row of the first one, where ids are reserved",
+    )
 
 
 def _add_choice(parser: argparse.ArgumentParser) -> None:

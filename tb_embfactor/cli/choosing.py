@@ -25,11 +25,11 @@ def open_path(options: argparse.Namespace) -> Logdir:
 
     if not os.path.isfile(options.path):
         try:
-            return open_logdir(options.path, allow_roots=options.allow_root)
+            return open_logdir(options.path, allow_roots=options.allow_root, labels=options.labels)
         except NotFoundError:  # no such directory; it may still be the prefix of a TensorFlow checkpoint
             if not glob.glob(glob.escape(options.path) + ".*"):
                 raise
-    checkpoint = open_checkpoint(options.path)
+    checkpoint = open_checkpoint(options.path, labels=options.labels)
     return Logdir(options.path, (Run(".", (checkpoint,)),))
 
 

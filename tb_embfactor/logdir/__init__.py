@@ -39,6 +39,7 @@ def open_logdir(
     path_or_spec: str | os.PathLike[str],
     allow_roots: Iterable[str | os.PathLike[str]] = (),
     checkpoints: Mapping[str, str] | Iterable[tuple[str, str]] = (),
+    labels: Iterable[str] = (),
 ) -> Logdir:
     """Scan a log directory, or several as `--logdir_spec` writes them (`name1:/a,name2:/b`).
 
@@ -46,7 +47,7 @@ def open_logdir(
     """
     text = os.fspath(path_or_spec)
     is_spec = not os.path.exists(os.path.expanduser(text)) and ("," in text or ":" in text)
-    logdir = Scanner(parse_logdir_spec(text) if is_spec else text, allow_roots, checkpoints).scan()
+    logdir = Scanner(parse_logdir_spec(text) if is_spec else text, allow_roots, checkpoints, labels=labels).scan()
     if logdir.error is not None:
         raise NotFoundError(logdir.error.code, **logdir.error.params)
     return logdir

@@ -9,7 +9,6 @@ of as many rows counts.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,11 +16,10 @@ from pathlib import Path
 
 from tb_embfactor.errors import EmbfactorError
 from tb_embfactor.formats import MatrixInfo
-from tb_embfactor.logdir.labels import LabelFile, Labels, survey_file
+from tb_embfactor.logdir.labels import LabelFile, Labels, file_state, survey_file
 from tb_embfactor.logdir.projector_config import FILE_NAME, ConfigEntry, match_entries, metadata_file, read_config
 from tb_embfactor.logdir.walk import Directory, ShownConfinement
 from tb_embfactor.messages import Message
-from tb_embfactor.sources import stat_fingerprint
 
 _PLAIN = ("metadata.tsv", "vocab.txt")
 _OF_LAYER = re.compile(r"(?P<a>.+)_metadata\.tsv|metadata_(?P<b>.+)\.tsv|(?P<c>.+)_vocab\.txt")
@@ -149,13 +147,6 @@ def layer_names(info: MatrixInfo) -> list[str]:
     names.append("/".join(parts))
     names += [full.rsplit("/", 1)[-1] for full in names[:1] + names[-1:]]
     return list(dict.fromkeys(spelling for full in names for spelling in (full, _FAR_FROM_NAME.sub("_", full)) if spelling))
-
-
-def file_state(path: Path) -> str:
-    try:
-        return stat_fingerprint(os.stat(path))
-    except OSError as error:
-        return f"errno {error.errno}"
 
 
 def _once(refusals: Iterable[Refusal]) -> list[Refusal]:

@@ -11,15 +11,16 @@ what breaks it is said in one sentence while the matrix is shown without labels.
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from tb_embfactor.errors import ReadError
 from tb_embfactor.messages import Message
-from tb_embfactor.sources import Confinement, FileSource
+from tb_embfactor.sources import Confinement, FileSource, stat_fingerprint
 
 Kind = Literal["text", "number", "category"]
 Value = str | int | float | None
@@ -53,13 +54,38 @@ class LabelFile:
     n_blank: int
     state: str
 
+    def current(self) -> LabelFile:
+        """The same file as it is now."""
+        return self if file_state(self.path) == self.state else survey_file(self.confinement, self.path, self.is_table)
+
     def n_labels(self, n_rows: int) -> int:
-        """How many labels the file has for a matrix of `n_rows` rows; see `skips_blank`."""
+        """How many labels the file has for `n_rows` rows; see `skips_blank`."""
         return self.n_lines - self.n_blank if self.skips_blank(n_rows) else self.n_lines
+
+    def read_columns(self, n_rows: int) -> list[list[str | None]]:
+        """The labels of at most `n_rows` rows, column by column."""
+        with self.confinement.open(self.path) as source:
+            return _read_columns(source, self, n_rows, self.skips_blank(n_rows))
 
     def skips_blank(self, n_rows: int) -> bool:
         """TensorBoard drops blank lines. One may also be the label of a row, so that is done only where it makes the file fit."""
         return self.is_table and self.n_lines != n_rows and self.n_lines - self.n_blank == n_rows
+
+
+class LabelSource(Protocol):
+    """A surveyed label file of any kind: see `LabelFile`."""
+
+    @property
+    def shown(self) -> str: ...
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+
+    def current(self) -> LabelSource: ...
+
+    def n_labels(self, n_rows: int) -> int: ...
+
+    def read_columns(self, n_rows: int) -> list[list[str | None]]: ...
 
 
 @dataclass(frozen=True)
@@ -81,10 +107,10 @@ class LabelTable:
 class Labels:
     """The labels of one matrix, known from a survey of their file.
 
-    offset : the matrix row that the first label belongs to.
+    offset : the matrix row that the first label belongs to; below 0, so many labels at the start are those of no row.
     """
 
-    file: LabelFile
+    file: LabelSource
     matrix: str
     n_rows: int
     offset: int = 0
@@ -102,12 +128,9 @@ class Labels:
 
     def read(self, n_rows: int) -> LabelTable:
         """The labels of `n_rows` rows: padded with None or cut, and a note where their number differs. One pass over the file."""
-        with self.file.confinement.open(self.file.path) as source:
-            file = self.file
-            if source.fingerprint() != file.state:
-                file = survey(source, file.path, file.confinement, file.is_table)
-            columns = _read_columns(source, file, max(0, n_rows - self.offset), file.skips_blank(n_rows))
-        n_labels = file.n_labels(n_rows) + self.offset
+        file, n_wanted = self.file.current(), max(0, n_rows - self.offset)
+        columns = file.read_columns(n_wanted)
+        n_labels = file.n_labels(n_wanted) + self.offset
         params = {"path": self.source, "n_labels": n_labels, "matrix": self.matrix, "n_rows": n_rows}
         notes: tuple[Message, ...] = ()
         if n_labels < n_rows:
@@ -116,9 +139,16 @@ class Labels:
             notes = (Message("labels_long", {**params, "n_extra": n_labels - n_rows}),)
         table = []
         for name, texts in zip(file.columns, columns, strict=True):
-            padded = [None] * min(self.offset, n_rows) + texts
+            padded = [None] * min(max(0, self.offset), n_rows) + texts[max(0, -self.offset) :]
             table.append(typed_column(name, padded + [None] * (n_rows - len(padded))))
         return LabelTable(tuple(table), notes)
+
+
+def file_state(path: Path) -> str:
+    try:
+        return stat_fingerprint(os.stat(path))
+    except OSError as error:
+        return f"errno {error.errno}"
 
 
 def survey_file(confinement: Confinement, path: Path, is_table: bool) -> LabelFile:
@@ -143,13 +173,13 @@ def survey(source: FileSource, path: Path, confinement: Confinement, is_table: b
         if not started:
             started = True
             if is_table and b"\t" in line:
-                has_header, columns, n_pending = True, _column_names(_text(line), source.name), 0
+                has_header, columns, n_pending = True, column_names(_text(line).split("\t"), source.name), 0
                 continue
         n_blank += n_pending
         n_lines += n_pending + 1
         n_pending = 0
     if n_lines == 0:
-        raise _unusable(source.name, "it holds no labels")
+        raise unusable(source.name, "it holds no labels")
     return LabelFile(path, source.name, confinement, is_table, has_header, columns, n_lines, n_blank, state)
 
 
@@ -195,24 +225,24 @@ def _lines(source: FileSource) -> Iterator[bytes]:
         chunk = source.read_at(position, min(_CHUNK_BYTES, source.size - position))
         if position == 0:
             if b"\0" in chunk:
-                raise _unusable(source.name, "it is not a text file")
+                raise unusable(source.name, "it is not a text file")
             chunk = chunk.removeprefix(b"\xef\xbb\xbf")
         position = min(position + _CHUNK_BYTES, source.size)
         *lines, rest = (rest + chunk).split(b"\n")
         if position == source.size and rest:
             lines, rest = [*lines, rest], b""
         if len(rest) > MAX_LINE_BYTES or any(len(line) > MAX_LINE_BYTES for line in lines):
-            raise _unusable(source.name, f"it has a line longer than {MAX_LINE_BYTES:,} bytes")
+            raise unusable(source.name, f"it has a line longer than {MAX_LINE_BYTES:,} bytes")
         for line in lines:
             if ending is None:
                 ending = b"\r" if line.endswith(b"\r") else b""
             yield line.removesuffix(ending) if ending else line
 
 
-def _column_names(line: str, shown: str) -> tuple[str, ...]:
-    names = line.split("\t")
+def column_names(names: list[str], shown: str) -> tuple[str, ...]:
+    """Names for columns: those that a header gives, numbered where they are missing or the same."""
     if len(names) > MAX_COLUMNS:
-        raise _unusable(shown, f"it has {len(names):,} columns, and the limit is {MAX_COLUMNS}")
+        raise unusable(shown, f"it has {len(names):,} columns, and the limit is {MAX_COLUMNS}")
     unique: list[str] = []
     for index, name in enumerate(names):
         name = name.strip() or f"column {index + 1}"
@@ -232,5 +262,5 @@ def _number(text: str) -> int | float:
     return int(text) if _INTEGER.fullmatch(text.strip()) else float(text)
 
 
-def _unusable(shown: str, reason: str) -> ReadError:
+def unusable(shown: str, reason: str) -> ReadError:
     return ReadError("labels_unreadable", path=shown, reason=reason)

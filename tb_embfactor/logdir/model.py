@@ -7,7 +7,7 @@ asked for. Whatever is read is read from the very state of the files that was sc
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -227,16 +227,11 @@ class Checkpoint:
         return evaluate(name, self._find, join)
 
     def _find(self, name: str) -> Matrix:
-        for fits in (_is_name, _ends_name, _is_layer, _within_name):
-            found = [matrix for matrix in self.matrices if fits(matrix.info, name)]
-            if len(found) == 1:
-                return found[0]
-            if found:
-                known = list_some(matrix.name for matrix in found)
-                raise NotFoundError("ambiguous_matrix", checkpoint=self.path, matrix=name, known=known)
-        raise NotFoundError(
-            "unknown_matrix", checkpoint=self.path, matrix=name, known=list_some(matrix.name for matrix in self.matrices)
-        )
+        found = find_named(self.header.matrices, name)
+        if len(found) == 1:
+            return next(matrix for matrix in self.matrices if matrix.info is found[0])
+        known = list_some(info.name for info in found or self.header.matrices)
+        raise NotFoundError("ambiguous_matrix" if found else "unknown_matrix", checkpoint=self.path, matrix=name, known=known)
 
     def __repr__(self) -> str:
         return f"<Checkpoint {self.path} step {self.step}, {len(self.header.matrices)} matrices>"
@@ -321,6 +316,14 @@ def widen(rows: np.ndarray) -> np.ndarray:
     if rows.dtype in (np.float32, np.float64):
         return rows
     return rows.astype(np.float32 if rows.dtype.itemsize <= 2 else np.float64)
+
+
+def find_named(matrices: Sequence[MatrixInfo], name: str) -> list[MatrixInfo]:
+    """Those of this whole name; else of this end, else of this layer, else with this part."""
+    for fits in (_is_name, _ends_name, _is_layer, _within_name):
+        if found := [info for info in matrices if fits(info, name)]:
+            return found
+    return []
 
 
 def _is_name(info: MatrixInfo, name: str) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from tb_embfactor import formats
-from tb_embfactor.errors import EmbfactorError, IncompleteError, NotFoundError, UnsupportedError
+from tb_embfactor.errors import EmbfactorError, IncompleteError, NotFoundError, ReadError, UnsupportedError
 from tb_embfactor.logdir.candidates import Candidate, find_candidates
+from tb_embfactor.logdir.label_flags import FlaggedLabels
 from tb_embfactor.logdir.label_search import LabelFiles, find_labels, list_labels
 from tb_embfactor.logdir.model import Checkpoint, list_some
 from tb_embfactor.logdir.roots import absolute
@@ -17,10 +19,11 @@ from tb_embfactor.logdir.walk import Directory, Root, ShownConfinement, Walk, is
 _VARIABLES = "variables"  # where a SavedModel keeps its checkpoint
 
 
-def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
+def open_checkpoint(path: str | os.PathLike[str], labels: Iterable[str] = ()) -> Checkpoint:
     """The checkpoint at `path`: its file, one of its files, its prefix, or a directory that directly holds exactly one.
 
     Files are opened only in the checkpoint's own directory (links resolved); its label files are looked for there, too.
+    labels : label files as `--embfactor_labels` names them, `[MATRIX=]FILE[@ROW]`.
 
     Raises
     ------
@@ -41,9 +44,13 @@ def open_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     signature, entry_state = candidate.state()
     location, header = read_candidate(Root(candidate.folder, confinement), candidate, shown)
     files = LabelFiles()
-    labels, _ = find_labels(header.matrices, [list_labels(directory, confinement, files)], [], files)
+    found, _ = find_labels(header.matrices, [list_labels(directory, confinement, files)], [], files)
+    flagged = FlaggedLabels(labels)
+    named, refusals = flagged.find(header.matrices)
+    for _, message in [*refusals, *flagged.problems()]:
+        raise ReadError(message.code, **message.params)
     real_folder = os.path.realpath(candidate.folder)
-    return Checkpoint(candidate.id, shown, location, header, real_folder, entry_state, signature, labels)
+    return Checkpoint(candidate.id, shown, location, header, real_folder, entry_state, signature, found | named)
 
 
 def _in_directory(given: str, text: str) -> tuple[Directory, Candidate, str]:

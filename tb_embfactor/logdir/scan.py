@@ -20,6 +20,7 @@ from tb_embfactor import formats
 from tb_embfactor.errors import EmbfactorError
 from tb_embfactor.logdir.candidates import Candidate, find_candidates, impostors
 from tb_embfactor.logdir.hints import hints_for
+from tb_embfactor.logdir.label_flags import FlaggedLabels
 from tb_embfactor.logdir.label_search import LabelDirectory, LabelFiles, Refusal, find_labels, list_labels
 from tb_embfactor.logdir.model import Checkpoint, Logdir, Problem, Run, Scanned
 from tb_embfactor.logdir.projector_config import ASSETS_DIRECTORY
@@ -59,6 +60,7 @@ class Scanner:
     allow_roots : further directories that links may lead into.
     extra_checkpoints : (run, path) pairs of `--embfactor_checkpoints`, or a mapping of them.
     entry_limit : directory entries after which a scan stops.
+    labels : values of `--embfactor_labels`; UsageError for one that names no file.
     """
 
     def __init__(
@@ -67,11 +69,13 @@ class Scanner:
         allow_roots: Iterable[str | os.PathLike[str]] = (),
         extra_checkpoints: Mapping[str, str] | Iterable[tuple[str, str]] = (),
         entry_limit: int = ENTRY_LIMIT,
+        labels: Iterable[str] = (),
     ) -> None:
         self.plan = RootPlan(logdir, allow_roots, extra_checkpoints)
         self.path = self.plan.text
         self.entry_limit = entry_limit
         self.label_files = LabelFiles()
+        self.flagged_labels = FlaggedLabels(labels)
         self.opened: dict[_Key, _Opened] = {}
 
     @staticmethod
@@ -193,9 +197,12 @@ class _Scan:
         assert run is not None
         run = readable(run)
         near, far = self._label_directories(tree, candidate.relative, run)
-        context = (run, [item.key for item in near], [item.key for item in far])
+        flagged = self.scanner.flagged_labels
+        context = (run, [item.key for item in near], [item.key for item in far], flagged.state)
         if opened.checkpoint is None or opened.context != context:
             labels, refusals = find_labels(opened.header.matrices, near, far, self.scanner.label_files)
+            named, more = flagged.find(opened.header.matrices)
+            labels, refusals = labels | named, [*refusals, *more]
             real_folder = os.path.realpath(candidate.folder)
             opened.checkpoint = Checkpoint(
                 candidate.id, shown, opened.location, opened.header, real_folder, opened.entry_state, opened.signature, labels
@@ -270,7 +277,8 @@ class _Scan:
         ids[checkpoint.id] = checkpoint
 
     def _logdir(self, error: Message | None) -> Logdir:
-        problems = self.problems + [Problem(path, message) for path, message in self.walk.problems]
+        said = [*self.walk.problems, *(self.scanner.flagged_labels.problems() if self.runs else ())]
+        problems = self.problems + [Problem(path, message) for path, message in said]
         unique = {(problem.path, problem.message.text): problem for problem in problems}
         runs = tuple(Run(name, tuple(sorted(ids.values(), key=_order))) for name, ids in sorted(self.runs.items()))
         n_checkpoints = sum(len(run.checkpoints) for run in runs)

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 class Settings:
     """What the child is started with.
 
-    logdir, logdir_spec : as TensorBoard was given them. allow_roots, checkpoints : see the `--embfactor_…` flags.
+    logdir, logdir_spec : as TensorBoard was given them. allow_roots, checkpoints, labels : see the `--embfactor_…` flags.
     cache_directory : None for no cache. threads : BLAS threads. memory_gb : limit on the child's address space.
     formats : rows of the table of formats, which a test or an extension may have added to.
     """
@@ -28,6 +28,7 @@ class Settings:
     logdir_spec: str = ""
     allow_roots: tuple[str, ...] = ()
     checkpoints: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
     cache_directory: str | None = None
     threads: int = 2
     memory_gb: float = 8.0

