@@ -19,7 +19,7 @@ export KERAS_HOME := $(abspath $(BUILD))/keras
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo demo_logs test test-python test-frontend test-browser lint format bundle docs pictures bench clean chromium packages
+.PHONY: help demo demo_logs test test-python test-frontend test-browser lint format bundle docs pictures bench verdicts clean chromium packages
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,9 +69,10 @@ docs: $(VENV)/plugin/.stamp  ## write docs/numbers.md from the tables in the cod
 	$(PLUGIN_PYTHON) -m tb_embfactor.analysis.numbers.page >$(BUILD)/numbers.md && mv $(BUILD)/numbers.md docs/numbers.md
 
 bench: $(VENV)/plugin/.stamp  ## run the benchmarks
-	@for script in benchmarks/*.py; do \
-	    if [ ! -e "$$script" ]; then echo "There are no benchmarks yet."; else echo "$$script" && $(PLUGIN_PYTHON) "$$script" || exit 1; fi; \
-	done
+	@for script in $(filter-out benchmarks/verdicts.py,$(wildcard benchmarks/*.py)); do echo "$$script" && $(PLUGIN_PYTHON) "$$script" || exit 1; done
+
+verdicts: $(VENV)/frameworks/.stamp  ## measure how often verdicts are wrong on the initialisers of the frameworks (half an hour)
+	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/frameworks/bin/python benchmarks/verdicts.py docs/verdicts.svg
 
 clean:  ## remove everything that was made
 	rm -rf $(BUILD) frontend/node_modules *.egg-info .mypy_cache .pytest_cache .ruff_cache

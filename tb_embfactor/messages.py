@@ -100,13 +100,15 @@ TEMPLATES: dict[str, str] = {
     "Try a lower learning rate or less weight decay on this layer; or make it narrower, if it needs no more.",
     "verdict_untrained": "Looks untrained: its spectrum is that of a random initialisation. "
     "Check that the layer gets gradients: is it frozen, or are its inputs never used?",
+    "verdict_unlearnt": "Nothing learnt that stands out: rows moved, but the spectrum is still that of random numbers. "
+    "Train longer, or try a higher learning rate.",
     "verdict_initial": "As initialised: its spectrum is that of random numbers, as it should be at the first checkpoint.",
     "verdict_dominated": "One common direction dominates: two rows have a cosine of {cosine} on average. "
     "Try centring the rows, or taking out the leading direction, before you compare them.",
     "verdict_unmoved": "{n} of {n_rows} rows never moved since the first checkpoint. "
     "Their inputs may never occur: check the vocabulary, the sampling and the padding.",
     "verdict_fine": "No sign of trouble: effective rank {rank} of {d}, and the spectrum stands out from a random initialisation.",
-    "verdict_unknown": "Too small to tell learning from chance.",
+    "verdict_unknown": "Too small to tell learning from chance. That takes at least 50 on the longer side and 9 on the shorter.",
     # Worker
     "task_movement": "Comparing {matrix} of {checkpoint} with the first checkpoint",
     "task_scan": "Looking for checkpoints",

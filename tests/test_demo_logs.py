@@ -115,9 +115,9 @@ def test_the_polarity_of_words_is_the_first_principal_component(
 
 def test_verdicts_begin_as_initialised_and_end_without_trouble(runs: dict[str, ef.Run]) -> None:
     for name in ("chinese_reviews", "sentiment_factorized", "sentiment_plain", "transformer"):
-        embedding = next(iter(EMBEDDINGS[name]))
-        assert verdict(layer(runs[name], embedding, "first"), is_first=True) == "verdict_initial"
-        assert verdict(layer(runs[name], embedding)) == "verdict_fine"
+        for embedding in EMBEDDINGS[name]:
+            assert verdict(layer(runs[name], embedding, "first"), is_first=True) == "verdict_initial"
+            assert verdict(layer(runs[name], embedding)) == "verdict_fine"
 
 
 def test_nothing_is_found_in_the_random_matrix_and_something_beside_it(runs: dict[str, ef.Run]) -> None:

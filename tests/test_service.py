@@ -255,11 +255,11 @@ def test_the_overview(open_service: Callable[..., Service], logs: Path) -> None:
     service = open_service()
     overview = eventually(lambda: (answer := service.overview())["n_pending"] == 0 and answer)
     assert [item["run"] for item in overview["items"]] == ["collapsing", "healthy", "run"], "most troubled first"
-    collapsing, healthy, small = overview["items"]
+    collapsing, healthy, run = overview["items"]
     assert [verdict["code"] for verdict in collapsing["verdicts"]] == ["verdict_collapsed"]
     assert collapsing["verdicts"][0]["params"] == {"k": 2, "d": 10}
-    assert [verdict["code"] for verdict in healthy["verdicts"]] == ["verdict_untrained"]
-    assert [verdict["code"] for verdict in small["verdicts"]] == ["verdict_unknown"]
+    assert [verdict["code"] for verdict in healthy["verdicts"]] == ["verdict_unlearnt"]
+    assert [verdict["code"] for verdict in run["verdicts"]] == ["verdict_unlearnt"]
     assert len(collapsing["trend"]["steps"]) == 12
     assert collapsing["trend"]["steps"] == sorted(collapsing["trend"]["steps"])
     assert collapsing["trend"]["effective_rank"][-1] < 3 < collapsing["trend"]["effective_rank"][0]

@@ -12,11 +12,13 @@ from tb_embfactor.messages import Message
 
 COLLAPSED_SHARE = 0.5  # 99.9 % of the variance in fewer than this share of the directions
 DOMINATED_COSINE = 0.5  # the mean cosine of two rows
+CHANCE_COSINE = 0.1  # its standard deviation by chance, √(2/(n(n−1)d)), above which it says nothing
 UNMOVED_SHARE = 0.1  # of the rows, since the first checkpoint
 
 SEVERITY = {
-    "verdict_collapsed": 4,
-    "verdict_untrained": 3,
+    "verdict_collapsed": 5,
+    "verdict_untrained": 4,
+    "verdict_unlearnt": 3,
     "verdict_dominated": 2,
     "verdict_unmoved": 1,
     "verdict_fine": 0,
@@ -46,8 +48,9 @@ def verdicts(
     if rank is not None and limit > 1 and rank <= COLLAPSED_SHARE * limit:
         found.append(Message("verdict_collapsed", {"k": rank, "d": limit}))
     if untrained:
-        found.append(Message("verdict_initial" if is_first else "verdict_untrained"))
-    if cosine is not None and cosine >= DOMINATED_COSINE:
+        has_moved = rows_unmoved is not None and rows_unmoved < n_rows
+        found.append(Message("verdict_initial" if is_first else "verdict_unlearnt" if has_moved else "verdict_untrained"))
+    if cosine is not None and cosine >= DOMINATED_COSINE and _tells_cosine(n_rows, n_columns):
         found.append(Message("verdict_dominated", {"cosine": f"{cosine:.2f}"}))
     if rows_unmoved is not None and not untrained and rows_unmoved >= UNMOVED_SHARE * n_rows:
         found.append(Message("verdict_unmoved", {"n": rows_unmoved, "n_rows": n_rows}))
@@ -55,3 +58,8 @@ def verdicts(
         params = {"rank": f"{effective_rank:.1f}", "d": limit}
         found.append(Message("verdict_unknown") if untrained is None else Message("verdict_fine", params))
     return sorted(found, key=lambda message: -SEVERITY[message.code])
+
+
+def _tells_cosine(n_rows: int, n_columns: int) -> bool:
+    """Whether the mean cosine of so many rows is near zero by chance. With one column it is a matter of signs."""
+    return n_columns > 1 and n_rows * (n_rows - 1) * n_columns * CHANCE_COSINE**2 >= 2

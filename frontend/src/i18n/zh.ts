@@ -91,6 +91,8 @@ export const zh: Table = {
   "verdict.evidence.verdict_collapsed": "：{d} 个方向只剩约 {k} 个",
   "verdict.name.verdict_untrained": "似乎未训练",
   "verdict.evidence.verdict_untrained": "：谱与随机初始化无异",
+  "verdict.name.verdict_unlearnt": "尚未学到内容",
+  "verdict.evidence.verdict_unlearnt": "：行有变动，谱仍随机",
   "verdict.name.verdict_dominated": "单一方向占主导",
   "verdict.evidence.verdict_dominated": "：平均余弦 {cosine}",
   "verdict.name.verdict_unmoved": "有些行从未变动",

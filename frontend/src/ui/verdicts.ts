@@ -7,6 +7,7 @@ export type Level = "bad" | "warn" | "calm" | "unknown";
 const LEVELS: Readonly<Record<string, Level>> = {
   verdict_collapsed: "bad",
   verdict_untrained: "bad",
+  verdict_unlearnt: "warn",
   verdict_dominated: "warn",
   verdict_unmoved: "warn",
   verdict_fine: "calm",

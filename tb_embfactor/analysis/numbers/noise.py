@@ -35,7 +35,8 @@ def noise_of(spectrum: Spectrum) -> Noise | None:
     "Johnstone 2001; Ma 2012",
 )
 def _looks_untrained(spectrum: Spectrum) -> Number:
-    return looks_random(spectrum.centered, spectrum.n_nonzero, spectrum.n_columns)
+    n_zero_rows = spectrum.n_rows - spectrum.n_nonzero
+    return looks_random(spectrum.centered, spectrum.n_nonzero, spectrum.n_columns, n_zero_rows)
 
 
 @register(
