@@ -73,7 +73,7 @@ def _spectrum_row(result: dict[str, Any], trend: str) -> list[str]:
         "" if result["step"] is None else f"{result['step']:,}",
         result["matrix"],
         f"{n_rows:,} × {n_columns:,}",
-        f"{number_text(numbers['effective_rank'], '.1f')} of {min(n_rows, n_columns):,}",
+        f"{number_text(numbers['effective_rank'], '.1f')} of {max(1, min(n_rows - 1, n_columns)):,}",
         trend,
         number_text(numbers["energy_rank_90"], "d"),
         number_text(numbers["mean_cosine"], "+.3f"),
