@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Iterable
+
 import numpy as np
 
 _SHIFT = 13  # of the 23 bits that a float32 has behind the point, 10 are kept
@@ -43,14 +46,18 @@ class SizeHistogram:
         self.smallest = min(self.smallest, float(positive.min()))
         self.largest = max(self.largest, float(positive.max()))
 
-    def quantile(self, share: float) -> float:
-        """The number below which `share` of all lie, to the width of a bin; exact for 0 and 1."""
-        position = share * (self.n - 1)
+    def quantiles(self, shares: Iterable[float]) -> tuple[float, ...]:
+        """The numbers below which `shares` of all lie, to the width of a bin; exact for 0 and 1."""
+        counted = self.n_zero + np.cumsum(self.counts)
+        return tuple(self._quantile(share, counted) for share in shares)
+
+    def _quantile(self, share: float, counted: np.ndarray) -> float:
+        position = share * (counted[-1] - 1)
         if position < self.n_zero:
             return 0.0
         if share in (0.0, 1.0):
             return self.largest if share else self.smallest
-        index = int(np.searchsorted(self.n_zero + np.cumsum(self.counts), position, side="right"))
+        index = int(np.searchsorted(counted, position, side="right"))
         low, high = _edges()[index : index + 2]
         return float(np.clip((low + high) / 2, self.smallest, self.largest))
 
@@ -66,8 +73,7 @@ class SizeHistogram:
         """
         counted = self.n_zero + np.concatenate([[0], np.cumsum(self.counts)])
         lost = np.interp(shares * self.n, counted, np.concatenate([[0.0], np.cumsum(self.energies)]))
-        threshold = np.array([self.quantile(share) for share in shares])
-        return threshold, np.sqrt(lost / self.energy) if self.energy else np.zeros(len(shares))
+        return np.array(self.quantiles(shares)), np.sqrt(lost / self.energy) if self.energy else np.zeros(len(shares))
 
 
 def _bin_of(positive: np.ndarray) -> np.ndarray:
@@ -77,6 +83,7 @@ def _bin_of(positive: np.ndarray) -> np.ndarray:
     return np.clip(bits.astype(np.int64) - _FIRST, 0, N_BINS - 1)
 
 
+@functools.cache
 def _edges() -> np.ndarray:
     """(N_BINS + 1,) float64, where the bins begin and the last one ends."""
     bits = (np.arange(N_BINS, dtype=np.uint32) + np.uint32(_FIRST)) << np.uint32(_SHIFT)

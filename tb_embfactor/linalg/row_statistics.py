@@ -40,5 +40,5 @@ class RowStatistics:
         return RowSummary(
             zero_share=self._n_zero_entries / max(1, self._n_entries),
             n_zero_rows=self._norms.n_zero,
-            norm_quantiles=tuple(self._norms.quantile(share) for share in QUANTILES),
+            norm_quantiles=self._norms.quantiles(QUANTILES),
         )
