@@ -18,6 +18,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tb_embfactor.analysis.comparison import Comparison, compare
     from tb_embfactor.analysis.factorization import Factorization, export, factorize
     from tb_embfactor.analysis.factors import Factors, factors
     from tb_embfactor.analysis.numbers import metrics
@@ -34,6 +35,8 @@ _HOME = {
     "open_checkpoint": "logdir",
     "factorize": "analysis.factorization",
     "Factorization": "analysis.factorization",
+    "compare": "analysis.comparison",
+    "Comparison": "analysis.comparison",
     "export": "analysis.factorization",
     "factors": "analysis.factors",
     "Factors": "analysis.factors",
@@ -46,11 +49,13 @@ _HOME = {
     "EmbfactorError": "errors",
 }
 __all__ = [
+    "Comparison",
     "EmbfactorError",
     "Factorization",
     "Factors",
     "Projection",
     "Sparsity",
+    "compare",
     "export",
     "factorize",
     "factors",

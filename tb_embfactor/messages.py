@@ -56,6 +56,7 @@ TEMPLATES: dict[str, str] = {
     "rows_not_finite": "All {n_rows} rows of {matrix} hold NaN or Inf, so it has no factors.",
     "no_spread": "All {n_rows} rows of {matrix} are equal, so none of its directions is more than another.",
     "all_zero": "All {n_rows} rows of {matrix} are zero, so it has no factors.",
+    "no_matched_rows": "{a} and {b} have {n_rows} rows in common (by {match}), and a comparison needs two.",
     "one_group": "The labels of {matrix} make {n_groups} group, so there are none to tell apart. "
     "Choose a column with several values.",
     "too_many_groups": "The labels of {n_rows} rows of {matrix} make {n_groups} groups, too many to tell apart. "
@@ -114,6 +115,7 @@ TEMPLATES: dict[str, str] = {
     "task_scan": "Looking for checkpoints",
     "task_spectrum": "Factoring {matrix} of {checkpoint}",
     "task_points": "Projecting {matrix} of {checkpoint}",
+    "task_compare": "Comparing {matrix} of {checkpoint}",
     "task_sparsity": "Counting the zeros of {matrix} of {checkpoint}",
     "task_factors": "Finding the factors of {matrix} of {checkpoint}",
     "task_ranks": "Looking where the noise ends in {matrix} of {checkpoint}",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
+    from tb_embfactor.analysis.comparison import Comparison
     from tb_embfactor.analysis.factorization import Factorization
     from tb_embfactor.analysis.factors import Factors, Scored
     from tb_embfactor.analysis.sparsity import Sparsity
@@ -111,6 +112,18 @@ def names_json(run: Run, checkpoint: Checkpoint, matrix: Matrix) -> dict[str, An
     """What a result of `--json` is of."""
     names = {"run": run.name, "checkpoint": checkpoint.id, "step": checkpoint.step, "matrix": matrix.name}
     return names | {"shape": list(matrix.shape), "dtype": matrix.dtype}
+
+
+def comparison_json(found: Comparison, labels: Sequence[Any] | None = None) -> dict[str, Any]:
+    """A comparison; labels : one for each row of a."""
+    from tb_embfactor.arrays import finite
+
+    changed = [
+        {"row": each.row, "row_b": each.row_b, "label": labels[each.row] if labels else None, "change": each.change}
+        for each in found.most_changed
+    ]
+    counts = {"rows_matched": found.rows_matched, "rows_skipped": found.rows_skipped}
+    return finite({**counts, "measures": found.measures, "most_changed": changed})
 
 
 def sparsity_json(found: Sparsity) -> dict[str, Any]:

@@ -134,6 +134,23 @@ def test_project_json(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert np.allclose(np.array(result["points"])[:, 0], expected)
 
 
+def test_compare(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = ["compare", str(logs), "--run", "run", "--checkpoint", "first", "--checkpoint-b", "latest"]
+    assert main(chosen) == 0
+    said = capsys.readouterr().out
+    assert "a: table at run/step_0.tiny\nb: table at run/step_20.tiny\n60 rows matched by index" in said
+    assert "linear_cka" in said and "farthest apart: word" in said
+    assert main([*chosen, "--match", "label", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    one, other = (rows - rows.mean(axis=0) for rows in (table(0), table(20)))
+    cka = np.sum((one.T @ other) ** 2) / np.linalg.norm(one.T @ one) / np.linalg.norm(other.T @ other)
+    assert result["measures"]["linear_cka"] == pytest.approx(cka)
+    assert (result["a"]["step"], result["b"]["step"], result["rows_matched"]) == (0, 20, N_ROWS)
+    assert result["most_changed"][0]["label"] == f"word{result['most_changed'][0]['row']}"
+    assert main(["compare", str(logs / "run" / "step_0.tiny"), str(logs / "run" / "step_0.tiny"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["measures"]["linear_cka"] == pytest.approx(1)
+
+
 def test_sparsity(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sparsity", str(logs), "--run", "run", "--transform", "relu"]) == 0
     header, line = capsys.readouterr().out.splitlines()
@@ -189,6 +206,8 @@ def test_a_matrix_that_cannot_be_factored_does_not_hide_the_others(logs: Path, c
         (["factors", "{logs}", "--method", "umap"], 2, "method must be one of svd, pca, varimax, ica, nmf; got 'umap'"),
         (["factors", "{logs}", "--k", "65"], 2, "k must be from 1 to 64; got 65"),
         (["factors", "{logs}/run", "--method", "nmf"], 1, "has negative entries"),
+        (["compare", "{logs}", "--run", "run", "--match", "order"], 2, "match must be one of index, label; got 'order'"),
+        (["compare", "{logs}", "--run", "run", "--checkpoint-b", "step:7"], 1, "no checkpoint 'step:7'"),
         (["project", "{logs}"], 2, "--matrix must be given so that one matrix is chosen"),
         (["project", "{logs}/run/step_0.tiny", "--method", "lda", "--column", "color"], 1, "no label column 'color'"),
         (["project", "{logs}/run/step_0.tiny", "--method", "lda", "--column", "word"], 1, "60 groups, too many"),

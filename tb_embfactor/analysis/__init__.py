@@ -7,6 +7,7 @@ numbers/           metrics(): the named numbers, each with its formula and sourc
 ranks.py           suggested_ranks(): how many directions to keep, by every rule
 axes.py            the axes of a matrix by one of several methods
 factors.py         factors(): what the axes stand for, by the rows with most and least of each
+comparison.py      compare(): two matrices over the rows that they share
 sparsity.py        sparsity(): zeros, and the cost of pruning
 projection.py      project(): the rows (or columns) as points
 """

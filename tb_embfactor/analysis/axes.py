@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -67,13 +67,13 @@ def find_axes(f: Factorization, method: str, k: int, seed: int = 0) -> Axes:
 
     Cost: nothing for `svd` and `pca`; one pass and a search on at most 50,000 rows (64 MB) for the others.
     """
-    build: Any = {"svd": _singular, "pca": _principal, "nmf": _parts}.get(method, _rotated)
     if method not in AXES:
         raise UsageError("bad_parameter", owner="factors", name="method", needed=f"one of {', '.join(AXES)}", got=method)
     svd = f.spectrum.stored if method in ("svd", "nmf") else f.spectrum.centered
     if svd.rank == 0:
         raise MatrixError("all_zero" if method in ("svd", "nmf") else "no_spread", matrix=f.name, n_rows=f.rows_used)
-    axes: Axes = build(f, svd, method, min(k, svd.rank), seed)
+    build = {"svd": _singular, "pca": _principal, "varimax": _rotated, "ica": _rotated, "nmf": _parts}[method]
+    axes = build(f, svd, method, min(k, svd.rank), seed)
     if svd.rank < k:
         axes.notes.append(Message("fewer_factors", {"matrix": f.name, "rank": svd.rank, "k": k}))
     return axes

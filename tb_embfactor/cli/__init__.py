@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tb_embfactor import __version__
+from tb_embfactor.cli.comparing import compare_matrices
 from tb_embfactor.cli.factors import show_factors
 from tb_embfactor.cli.matrices import export_factors, list_matrices, show_sparsity, show_spectra
 from tb_embfactor.cli.printing import Printer
@@ -85,6 +86,17 @@ def _parser() -> argparse.ArgumentParser:
     projecting.add_argument("--seed", metavar="S", type=int, default=0, help="of a search or a map (default: 0)")
     projecting.add_argument("--out", metavar="FILE", help="write the points to FILE.tsv (with the labels), .npz or .safetensors")
     projecting.describe_more = describe_methods
+
+    comparing = _command(commands, "compare", compare_matrices, "how alike two matrices are, and which rows differ most")
+    _add_path(comparing)
+    comparing.add_argument("path_b", metavar="PATH_B", nargs="?", help="where the second lies (default: PATH)")
+    _add_choice(comparing)
+    _add_transform(comparing)
+    for name, what in (("run", "run"), ("checkpoint", "checkpoint"), ("matrix", "matrix")):
+        comparing.add_argument(f"--{name}-b", metavar=name.upper(), help=f"{what} of the second (default: that of the first)")
+    comparing.add_argument("--match", metavar="BY", default="index", help="match rows by index or label (default: index)")
+    comparing.add_argument("--top", metavar="N", type=int, default=10, help="most changed rows, 1 to 100 (default: 10)")
+    comparing.add_argument("--seed", metavar="S", type=int, default=0, help="of the rows whose neighbours are compared")
 
     pruning = _command(commands, "sparsity", show_sparsity, "zeros of matrices, and what pruning by magnitude would cost")
     _add_path(pruning)

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from tb_embfactor.cli.choosing import answer_each, choose, open_path
-from tb_embfactor.cli.printing import Printer, number_text, print_json, print_table
+from tb_embfactor.cli.printing import Printer, number_text, print_json, print_table, row_text
 from tb_embfactor.transforms import Transform
 
 if TYPE_CHECKING:
@@ -59,4 +59,4 @@ def _row(factor: dict[str, Any]) -> list[str]:
 
 
 def _words(scored: list[dict[str, Any]]) -> str:
-    return " ".join(str(each["row"] if each["label"] is None else each["label"]) for each in scored[:SHOWN])
+    return " ".join(map(row_text, scored[:SHOWN]))

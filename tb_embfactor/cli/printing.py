@@ -23,10 +23,15 @@ class Printer:
 
     def __init__(self) -> None:
         self.n_problems = 0
+        self._said: set[str] = set()
         self._shown = ""
 
     def problem(self, message: Message) -> None:
+        """Say it, once."""
+        if message.text in self._said:
+            return
         self.clear()
+        self._said.add(message.text)
         self.n_problems += 1
         print(f"tb-embfactor: {message.text}", file=sys.stderr)
 
@@ -75,3 +80,8 @@ def step_text(checkpoint: Checkpoint) -> str:
 
 def number_text(value: float | int | None, spec: str) -> str:
     return "–" if value is None else format(value, spec)
+
+
+def row_text(row: dict[str, Any]) -> str:
+    """A row of an answer by its label, or by its number where it has none."""
+    return printable(str(row["row"] if row["label"] is None else row["label"]))

@@ -6,6 +6,7 @@ spectrum.py     moments -> singular values with error bounds, and the second pas
 rotation.py     varimax and ICA of whitened rows; parts.py: non-negative parts
 degeneracy.py   directions that cannot be told apart, and axes followed from step to step
 sampling.py, extremes.py   rows for a search; the rows with the most and the least of a factor
+comparison.py   two matrices with the same rows, from their second moments
 noise.py        where noise ends: limit laws and the ranks that follow from them
 row_statistics.py, histogram.py   zeros and norms, from the same pass
 projection.py   factors -> the affine map that puts every row into a plane or a space

@@ -69,6 +69,20 @@ class IterableBlocks:
             yield from ArrayBlocks(np.asarray(block))
 
 
+def pairs(one: RowBlocks, other: RowBlocks) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Blocks of two matrices with the same number of rows, cut so that each pair holds the same rows."""
+    here, there = iter(one), iter(other)
+    a, b = np.empty((0, 0)), np.empty((0, 0))
+    while True:
+        a = a if len(a) else next(here, a)
+        b = b if len(b) else next(there, b)
+        n = min(len(a), len(b))
+        if not n:
+            return
+        yield a[:n], b[:n]
+        a, b = a[n:], b[n:]
+
+
 class Transposed:
     """Columns as rows, (n_columns, n_rows), in blocks of `STRIP_BYTES`, each of which takes a pass over `blocks`.
 

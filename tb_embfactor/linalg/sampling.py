@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
+
+from tb_embfactor.linalg.blocks import RowBlocks
 
 SAMPLE_BYTES, SAMPLE_ROWS = 64 << 20, 50_000  # of float64
 SEED = 0
@@ -32,7 +34,27 @@ def rows_at(blocks: Iterable[np.ndarray], chosen: np.ndarray) -> np.ndarray:
     """The rows with these indices, (n,) ascending, as (n, k) float64. One pass."""
     parts, start = [], 0
     for block in blocks:
-        inside = chosen[np.searchsorted(chosen, start) : np.searchsorted(chosen, start + len(block))]
-        parts.append(block[inside - start].astype(np.float64))
+        parts.append(block[_inside(chosen, start, block)].astype(np.float64))
         start += len(block)
     return np.concatenate(parts)
+
+
+def _inside(chosen: np.ndarray, start: int, block: np.ndarray) -> np.ndarray:
+    """Which rows of a block that begins at row `start` are chosen."""
+    return chosen[np.searchsorted(chosen, start) : np.searchsorted(chosen, start + len(block))] - start
+
+
+class Picked:
+    """The rows of a matrix with these indices, (n,) ascending, as row blocks; a pass over them is one over the matrix."""
+
+    def __init__(self, blocks: RowBlocks, chosen: np.ndarray) -> None:
+        self.n_rows, self.n_columns = len(chosen), blocks.n_columns
+        self._blocks, self._chosen = blocks, chosen
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        start = 0
+        for block in self._blocks:
+            inside = _inside(self._chosen, start, block)
+            if len(inside):
+                yield block if len(inside) == len(block) else block[inside]
+            start += len(block)

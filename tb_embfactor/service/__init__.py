@@ -105,6 +105,27 @@ class Service:
         names = {"run": run, "checkpoint": checkpoint, "matrix": matrix}
         return _document(self._computed("ranks", names, {"transform": transform}, wait_seconds))
 
+    def compare(
+        self,
+        run: str,
+        checkpoint: str,
+        matrix: str,
+        other: dict[str, str],
+        match: str = "index",
+        transform: str = "",
+        n_top: int = 10,
+        seed: int = 0,
+        wait_seconds: float = 10.0,
+    ) -> dict[str, Any] | Pending:
+        """How alike two matrices are over the rows that they share. other : run, checkpoint and matrix of the second."""
+        names = {"run": run, "checkpoint": checkpoint, "matrix": matrix}
+        params = {"transform": transform, "other": other, "match": match, "n_top": n_top, "seed": seed}
+        then = self.listing.find(**other)[0]["fingerprint"]
+        if match == "label":  # not kept: a label file changes without the checkpoint
+            self.listing.find(**names)
+            return _document(self._answers.read("compare", {**names, **params, "key": ""}, wait_seconds))
+        return _document(self._computed("compare", names, params, wait_seconds, other_at=then))
+
     def sparsity(
         self, run: str, checkpoint: str, matrix: str, transform: str = "", wait_seconds: float = 10.0
     ) -> dict[str, Any] | Pending:

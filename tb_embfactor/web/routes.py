@@ -52,6 +52,20 @@ def make_apps(service: Service) -> dict[str, App]:
         return reply(request, answer, _is_current(request, names))
 
     @route()
+    def compare(request: wrappers.Request) -> wrappers.Response:
+        names = _matrix(request)
+        answer = service.compare(
+            **names,
+            other={name: text(request, f"{name}_b", names[name]) for name in names},
+            match=choice(request, "match", "index", ("index", "label")),
+            transform=_transform(request),
+            n_top=number(request, "n_top", 10, 1, 100),
+            seed=number(request, "seed", 0, 0, (1 << 32) - 1),
+            wait_seconds=_wait(request),
+        )
+        return reply(request, answer)
+
+    @route()
     def sparsity(request: wrappers.Request) -> wrappers.Response:
         names = _matrix(request)
         answer = service.sparsity(**names, transform=_transform(request), wait_seconds=_wait(request))
@@ -148,6 +162,7 @@ def make_apps(service: Service) -> dict[str, App]:
         "/ranks": ranks,
         "/factors": factors,
         "/sparsity": sparsity,
+        "/compare": compare,
         "/points": points,
         "/labels": labels,
         "/rows": rows,

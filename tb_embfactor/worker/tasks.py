@@ -13,6 +13,7 @@ import numpy as np
 
 from tb_embfactor import arrays, cache, formats, schema
 from tb_embfactor.analysis.axes import find_axes
+from tb_embfactor.analysis.comparison import compare
 from tb_embfactor.analysis.factorization import Factorization, as_blocks
 from tb_embfactor.analysis.factors import factors
 from tb_embfactor.analysis.movement import count_unmoved
@@ -164,6 +165,24 @@ class Tasks:
         found = sparsity(source, transform, lambda share: self._progress(share, 0))
         info = self._names(source, run) | {"transform": transform} | schema.sparsity_json(found)
         return {}, self._kept(key, arrays.encode({}, info))
+
+    def do_compare(
+        self,
+        run: str,
+        checkpoint: str,
+        matrix: str,
+        transform: str,
+        key: str,
+        other: dict[str, str],
+        match: str,
+        n_top: int,
+        seed: int,
+    ) -> Answer:
+        """How alike two matrices are over the rows that they share."""
+        a, b = self._matrix(run, checkpoint, matrix), self._matrix(**other)
+        found = compare(a, b, match, transform, n_top, seed, lambda share: self._progress(share, a.shape[1] + b.shape[1]))
+        named = {"a": self._names(a, run), "b": self._names(b, other["run"]), "match": match, "transform": transform}
+        return {}, self._kept(key, arrays.encode({}, named | schema.comparison_json(found)))
 
     def do_labels(self, run: str, checkpoint: str, matrix: str) -> Answer:
         """The label columns of a matrix."""

@@ -121,6 +121,15 @@ def test_factors(get: Callable[..., TestResponse], method: str) -> None:
     assert {"column", "entry"} == set(found["factors"][0]["columns"][0])
 
 
+@pytest.mark.parametrize("match", ["index", "label"])
+def test_compare(get: Callable[..., TestResponse], match: str) -> None:
+    found = get("compare", **NAMES, checkpoint_b="run/step_20.tiny", match=match, n_top=3).get_json()
+    assert (found["a"]["step"], found["b"]["step"], found["rows_matched"]) == (10, 20, N_ROWS)
+    assert 0 < found["measures"]["linear_cka"] < 1 and len(found["most_changed"]) == 3
+    same = get("compare", **NAMES).get_json()
+    assert same["measures"]["procrustes"] == pytest.approx(0, abs=1e-9)
+
+
 def test_sparsity(get: Callable[..., TestResponse]) -> None:
     found = get("sparsity", **NAMES, transform="relu").get_json()
     assert found["zero_share"] == pytest.approx(np.mean(table(10) <= 0))
@@ -194,6 +203,9 @@ def test_the_tab_is_served_as_a_module(get: Callable[..., TestResponse]) -> None
         ("factors", {**NAMES, "method": "umap"}, 400, "bad_parameter"),
         ("factors", {**NAMES, "k": 65}, 400, "bad_parameter"),
         ("sparsity", {**NAMES, "checkpoint": "run/nan.tiny"}, 422, "rows_not_finite"),
+        ("compare", {**NAMES, "checkpoint_b": "run/step_7.tiny"}, 404, "unknown_checkpoint"),
+        ("compare", {**NAMES, "match": "order"}, 400, "bad_parameter"),
+        ("compare", {**NAMES, "checkpoint_b": "run/nan.tiny"}, 422, "no_matched_rows"),
         ("factors", {**NAMES, "method": "nmf"}, 422, "negative_entries"),
         ("factors", {**NAMES, "reference": "run/step_7.tiny"}, 404, "unknown_checkpoint"),
         ("rows", {**NAMES, "start": 0, "stop": 61}, 400, "bad_parameter"),

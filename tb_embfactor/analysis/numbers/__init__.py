@@ -4,16 +4,17 @@ registry.py     the table
 directions.py   how many directions the rows use
 noise.py        what stands out of a random matrix
 rows.py         norms, cosines, zeros, and rows that never moved
+pairs.py        two matrices over the rows that they share
 tail.py         the tail of the spectrum as a power law
 """
 
 from __future__ import annotations
 
 from tb_embfactor.analysis.factorization import Factorization
-from tb_embfactor.analysis.numbers import directions, noise, rows, tail
+from tb_embfactor.analysis.numbers import directions, noise, pairs, rows, tail
 from tb_embfactor.analysis.numbers.registry import METRICS, Metric, Number
 
-__all__ = ["METRICS", "Metric", "Number", "directions", "metrics", "noise", "rows", "tail"]
+__all__ = ["METRICS", "Metric", "Number", "directions", "metrics", "noise", "pairs", "rows", "tail"]
 
 
 def metrics(factorization: Factorization) -> dict[str, Number]:
