@@ -25,7 +25,7 @@ const MARK_EXACT = "embfactor:exact";
 function markExact(store: Store, model: Model): void {
   let marked = "";
   effect(() => {
-    const { key, valueKey } = store.points.state.value;
+    const { key, valueKey } = store.series.points.state.value;
     const exact = store.hasDrawn.value && model.line.value?.state === "done" && key !== null && key === valueKey;
     if (!exact || key === marked) return;
     marked = key;

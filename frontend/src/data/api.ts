@@ -13,6 +13,7 @@ import type {
   RanksReply,
   Role,
   Sentence,
+  SparsityReply,
   SpectraInfo,
   Status,
 } from "./types";
@@ -197,6 +198,10 @@ export class Api {
 
   ranks({ fingerprint, ...name }: MatrixName, transform: string, asking?: Asking): Promise<RanksReply> {
     return this.getJson("ranks", { ...name, transform, v: fingerprint }, asking);
+  }
+
+  sparsity({ fingerprint, ...name }: MatrixName, transform: string, asking?: Asking): Promise<SparsityReply> {
+    return this.getJson("sparsity", { ...name, transform, v: fingerprint }, asking);
   }
 
   labels({ fingerprint, ...name }: MatrixName, asking?: Asking): Promise<Labels> {

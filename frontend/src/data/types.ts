@@ -185,6 +185,17 @@ export interface RanksReply {
   ranks: RankRule[];
 }
 
+export interface SparsityReply {
+  zero_share: number;
+  near_zero_share: number;
+  zero_rows: number;
+  zero_columns: number;
+  /** Shares of the entries, the smallest first; the magnitude below which these lie; the error of setting them to zero. */
+  pruned: number[];
+  threshold: (number | null)[];
+  error: (number | null)[];
+}
+
 export interface PointsInfo {
   run: string;
   checkpoint: string;

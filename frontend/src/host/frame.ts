@@ -64,7 +64,9 @@ export class FrameModel {
   readonly isQuick: ReadonlySignal<boolean>;
 
   constructor(private readonly store: Store) {
-    this.mayStart = computed(() => store.hasDrawn.value || this.alone.value || store.points.state.value.error !== null);
+    this.mayStart = computed(
+      () => store.hasDrawn.value || this.alone.value || store.series.points.state.value.error !== null,
+    );
     this.wanted = computed(() => {
       const name = store.name.value;
       return name && projectorSelection(name, store.spec.value.projectorValues);

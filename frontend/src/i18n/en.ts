@@ -159,6 +159,18 @@ export const en = {
   "rules.centered": "Of the centred singular values; drawn on them",
   "rules.stored": "Of the singular values of the matrix as stored; drawn on them",
 
+  "sparsity.title": "Pruning",
+  "sparsity.curve": "Error against the share of the entries that is set to zero, the smallest first",
+  "sparsity.axes":
+    "Upward: error ‖W − pruned W‖ / ‖W‖. Rightward: share of the entries set to zero, the smallest first.",
+  "sparsity.prunable": "{share} of the entries can be set to zero at an error of {error}",
+  "sparsity.zeros": "{zero} of the entries are zero, {near} below 1 % of the usual size",
+  "sparsity.empty": "{rows} and {columns} of zeros",
+  "sparsity.rows.one": "{n} row",
+  "sparsity.rows.other": "{n} rows",
+  "sparsity.columns.one": "{n} column",
+  "sparsity.columns.other": "{n} columns",
+
   "factors.title": "Factors",
   "factors.of.pca": "of the centred rows",
   "factors.of.svd": "of W as stored",

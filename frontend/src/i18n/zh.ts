@@ -150,6 +150,15 @@ export const zh: Table = {
   "rules.centered": "针对中心化的奇异值，画在其谱上",
   "rules.stored": "针对原始矩阵的奇异值，画在其谱上",
 
+  "sparsity.title": "剪枝",
+  "sparsity.curve": "误差与置零元素份额的关系（从最小的元素开始）",
+  "sparsity.axes": "纵轴：误差 ‖W − 剪枝后的 W‖ / ‖W‖。横轴：从最小的元素开始，置零的份额。",
+  "sparsity.prunable": "误差为 {error} 时，可将 {share} 的元素置零",
+  "sparsity.zeros": "{zero} 的元素为零，{near} 小于通常大小的 1%",
+  "sparsity.empty": "全零的有 {rows}、{columns}",
+  "sparsity.rows.other": "{n} 行",
+  "sparsity.columns.other": "{n} 列",
+
   "factors.title": "因子",
   "factors.of.pca": "中心化各行",
   "factors.of.svd": "原始的 W",

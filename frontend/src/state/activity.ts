@@ -22,7 +22,7 @@ export class Activity {
   ) {
     this.nPending = computed(() => {
       if (store.screen.value === "overview") return overview.nPending.value;
-      return store.screen.value === "view" ? (store.spectra.state.value.value?.info.n_pending ?? 0) : 0;
+      return store.screen.value === "view" ? (store.series.spectra.state.value.value?.info.n_pending ?? 0) : 0;
     });
     const isMissing = computed(() => this.nPending.value > 0);
     const feed = poll(() => this.ask());

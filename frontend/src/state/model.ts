@@ -65,14 +65,14 @@ export class Model {
     this.isTransposed = computed(() => isTransposed(this.transform.value));
     this.transform = computed(() => store.spec.value.transform);
     const centered = computed(() => store.spec.value.centered);
-    const spectraReply = computed(() => store.spectra.state.value.value);
-    const pointsReply = computed(() => store.points.state.value.value);
-    const pointsKey = computed(() => store.points.state.value.valueKey);
+    const spectraReply = computed(() => store.series.spectra.state.value.value);
+    const pointsReply = computed(() => store.series.points.state.value.value);
+    const pointsKey = computed(() => store.series.points.state.value.valueKey);
     const checkpoint = computed(() => store.name.value?.checkpoint);
     this.scene = computed(() => this.sceneOf(pointsReply.value, pointsKey.value));
     this.pointsAre = computed(() => this.scene.value?.pointsAre ?? "rows");
-    this.scores = computed(() => store.scores.state.value.value);
-    const columns = computed(() => store.labels.state.value.value?.columns ?? []);
+    this.scores = computed(() => store.series.scores.state.value.value);
+    const columns = computed(() => store.series.labels.state.value.value?.columns ?? []);
     this.nameColumn = computed(() => columns.value[0] ?? null);
     this.colourColumn = computed(() => {
       if (this.pointsAre.value === "columns") return null;

@@ -7,7 +7,7 @@ const DWELL_MS = 1000;
 export function connectPlayer(store: Store): () => void {
   return effect(() => {
     if (!store.playing.value) return;
-    const { key, valueKey, error, loading } = store.points.state.value;
+    const { key, valueKey, error, loading } = store.series.points.state.value;
     const now = store.current.value;
     if (!now || (loading && valueKey !== key && !error)) return;
     const timer = setTimeout(() => {

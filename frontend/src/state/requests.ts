@@ -1,7 +1,7 @@
 /** What is asked of the server for the series on the screen: a key, whether the value of an earlier key may stay, and how it is loaded. */
 import type { Api, MatrixName, PointsQuery } from "../data/api";
 import type { ArrayReply } from "../data/decode";
-import type { FactorsReply, Labels, PointsInfo, RanksReply, SpectraInfo } from "../data/types";
+import type { FactorsReply, Labels, PointsInfo, RanksReply, SparsityReply, SpectraInfo } from "../data/types";
 import type { Current } from "./current";
 import { isLine } from "./line";
 import type { Wanted } from "./resource";
@@ -120,6 +120,12 @@ export function factorsOf(api: Api, spec: Spec, now: Current, k: number): Wanted
 export function ranksOf(api: Api, { transform }: Spec, now: Current): Wanted<RanksReply> {
   return within(seriesKey(now, transform), now.checkpoint.fingerprint, (asking) =>
     api.ranks(nameOf(now), transform, asking),
+  );
+}
+
+export function sparsityOf(api: Api, { transform }: Spec, now: Current): Wanted<SparsityReply> {
+  return within(seriesKey(now, transform), now.checkpoint.fingerprint, (asking) =>
+    api.sparsity(nameOf(now), transform, asking),
   );
 }
 

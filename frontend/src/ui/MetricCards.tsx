@@ -69,7 +69,7 @@ export function MetricCards({ more }: { more: Signal<boolean> }) {
   const { store } = useShared();
   const rest = useId();
   const entries = store.metrics.state.value.value;
-  const info = store.spectra.state.value.value?.info;
+  const info = store.series.spectra.state.value.value?.info;
   const at = info?.checkpoints.findIndex((checkpoint) => checkpoint.checkpoint === store.name.value?.checkpoint) ?? -1;
   const metrics = info?.checkpoints[at]?.metrics;
   if (!entries || !info || !metrics) return null;

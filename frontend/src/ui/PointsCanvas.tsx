@@ -41,7 +41,7 @@ function HoverTip({ placeOf }: { placeOf: (index: number) => { x: number; y: num
   const place = index === null ? null : placeOf(index);
   if (index === null || !place || !scene || index >= scene.n) return null;
   const { components, dims, method } = store.spec.value;
-  const columns = scene.pointsAre === "rows" ? (store.labels.state.value.value?.columns.slice(1, 5) ?? []) : [];
+  const columns = scene.pointsAre === "rows" ? (store.series.labels.state.value.value?.columns.slice(1, 5) ?? []) : [];
   return (
     <div class={`hover-tip ${place.y < 130 ? "below" : ""}`} style={{ left: `${place.x}px`, top: `${place.y}px` }}>
       <b>{nameOfPoint(model, index)}</b>

@@ -49,14 +49,14 @@ function Notes() {
 /** How far the picture keeps neighbours; measured when somebody asks. */
 function Quality() {
   const { store } = useShared();
-  const { value, error, loading } = store.quality.state.value;
-  if (!store.asksQuality.value) {
+  const { value, error, loading } = store.series.quality.state.value;
+  if (!store.series.asksQuality.value) {
     return (
       <button
         type="button"
         class="text-button"
         onClick={() => {
-          store.asksQuality.value = true;
+          store.series.asksQuality.value = true;
         }}
       >
         {t("quality.ask")}
@@ -83,14 +83,15 @@ function Untold() {
   const { store } = useShared();
   const { method, between } = store.spec.value;
   if (method === "line" && !isLine(between)) return <p class="note quiet">{t("points.lineUntold")}</p>;
-  const isUntold = method === "lda" && store.groupColumns.value.length === 0 && !store.labels.state.value.loading;
+  const isUntold =
+    method === "lda" && store.series.groupColumns.value.length === 0 && !store.series.labels.state.value.loading;
   return isUntold ? <p class="note quiet">{t("points.ldaUntold")}</p> : null;
 }
 
 function LabelNotes() {
   const { store, model } = useShared();
   const now = store.current.value;
-  const { value, error } = store.labels.state.value;
+  const { value, error } = store.series.labels.state.value;
   if (error) return <p class="footnote">{sayServer(error)}</p>;
   if (value?.notes?.length) {
     return (
@@ -115,7 +116,7 @@ function LabelNotes() {
 
 function Body() {
   const { store, model, activity } = useShared();
-  const { key, error, pending, loading, value } = store.points.state.value;
+  const { key, error, pending, loading, value } = store.series.points.state.value;
   const late = loading && pending !== null;
   return (
     <>
@@ -130,10 +131,10 @@ function Body() {
       </div>
       <div class="points-area" data-shown={value?.info.checkpoint} data-method={value?.info.method}>
         {value && <PointsCanvas />}
-        {error && <ErrorNote error={error} onRetry={store.points.retry} />}
-        {store.isWaiting.value && <p class="note quiet">{t("large.points")}</p>}
+        {error && <ErrorNote error={error} onRetry={store.series.points.retry} />}
+        {store.series.isWaiting.value && <p class="note quiet">{t("large.points")}</p>}
         {!key && <Untold />}
-        {key && !value && !error && !store.isWaiting.value && (
+        {key && !value && !error && !store.series.isWaiting.value && (
           <Wait label={t("points.computing")} pending={pending} onCancel={(job) => void activity.cancel(job)} />
         )}
         {value && late && (

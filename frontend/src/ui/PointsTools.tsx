@@ -20,7 +20,7 @@ import { nameOfPoint, nameWithShare } from "./names";
 function firstLine(store: Store): string {
   const selected = store.selection.of("rows");
   if (selected.length === 2) return selected.join("|");
-  const factor = store.factors.state.peek().value?.factors[0];
+  const factor = store.series.factors.state.peek().value?.factors[0];
   return factor?.bottom.length && factor.top.length ? `${factor.bottom[0].row}|${factor.top[0].row}` : "";
 }
 
@@ -133,7 +133,7 @@ function ReferenceSelect() {
 function GroupColumnSelect() {
   const { store } = useShared();
   const { method, column } = store.spec.value;
-  const columns = store.groupColumns.value;
+  const columns = store.series.groupColumns.value;
   if (method !== "lda" || columns.length === 0) return null;
   return (
     <Select
@@ -179,7 +179,7 @@ function LineEnd({ at }: { at: 0 | 1 }) {
 
 export function ColourSelect() {
   const { store, model } = useShared();
-  const columns = store.labels.state.value.value?.columns.filter((column) => column.kind !== "text") ?? [];
+  const columns = store.series.labels.state.value.value?.columns.filter((column) => column.kind !== "text") ?? [];
   const wanted = store.spec.value.colour;
   const factor = factorOf(wanted);
   if ((columns.length === 0 && factor === null) || model.pointsAre.value === "columns") return null;

@@ -10,14 +10,16 @@ const GAP = 6;
 
 interface PopoverProps {
   label: string;
+  onToggle?: (isOpen: boolean) => void;
   children: ComponentChildren;
 }
 
-export function Popover({ label, children }: PopoverProps) {
+export function Popover({ label, onToggle, children }: PopoverProps) {
   const id = useId();
   const button = useRef<HTMLButtonElement>(null);
   const place = useSignal({ left: "0px", bottom: "0px" });
-  const onBeforeToggle = () => {
+  const onBeforeToggle = (event: Pick<ToggleEvent, "newState">) => {
+    onToggle?.(event.newState === "open");
     const box = button.current?.getBoundingClientRect();
     if (!box) return;
     const left = Math.min(Math.max(box.right - WIDTH, EDGE), window.innerWidth - WIDTH - EDGE);

@@ -37,7 +37,7 @@ function Rule({ rule }: { rule: RankRule }) {
 
 export function RankRules() {
   const { store } = useShared();
-  const ranks = store.ranks.state.value.value?.ranks ?? [];
+  const ranks = store.series.ranks.state.value.value?.ranks ?? [];
   if (ranks.length === 0) return null;
   return (
     <Popover label={t("rules.title")}>

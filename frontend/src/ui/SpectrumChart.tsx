@@ -61,7 +61,7 @@ export function SpectrumChart() {
   });
   useSignalEffect(() => {
     const { rules, centered, colour, method } = store.spec.value;
-    const drawn = (store.ranks.state.value.value?.ranks ?? []).filter(({ key }) => rules.includes(key));
+    const drawn = (store.series.ranks.state.value.value?.ranks ?? []).filter(({ key }) => rules.includes(key));
     const isOfThese = factorMethodOf(method) === (centered ? "pca" : "svd");
     const factor = isOfThese ? factorOf(colour) : null;
     const value = factor === null ? undefined : model.line.value?.sigma[factor - 1];

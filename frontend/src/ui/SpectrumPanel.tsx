@@ -8,6 +8,7 @@ import { Segmented } from "./controls";
 import { formatBytes, formatCheckpoint, formatSeconds } from "./format";
 import { ErrorNote, Panel, ProgressBar, Wait } from "./panel";
 import { RankRules } from "./RankRules";
+import { Sparsity } from "./Sparsity";
 import { SpectrumChart } from "./SpectrumChart";
 
 function Tools({ children }: { children?: ComponentChildren }) {
@@ -41,7 +42,7 @@ function Tools({ children }: { children?: ComponentChildren }) {
 /** How far the spectra of the run are computed, while some are missing. */
 function Progress() {
   const { store } = useShared();
-  const info = store.spectra.state.value.value?.info;
+  const info = store.series.spectra.state.value.value?.info;
   if (!info) return null;
   const total = info.checkpoints.length;
   const done = total - info.checkpoints.filter((checkpoint) => checkpoint.state === "pending").length;
@@ -73,7 +74,7 @@ function StepLegend() {
 function Notes() {
   const { store, model } = useShared();
   const line = model.line.value;
-  const info = store.spectra.state.value.value?.info;
+  const info = store.series.spectra.state.value.value?.info;
   const nFailed = info?.checkpoints.filter((checkpoint) => checkpoint.state === "failed").length ?? 0;
   return (
     <>
@@ -89,7 +90,7 @@ function Large({ bytes, seconds }: { bytes?: number; seconds?: number }) {
   const size = formatBytes(bytes ?? 0);
   return (
     <div class="note note-start">
-      <button type="button" class="button" onClick={() => store.askForLarge()}>
+      <button type="button" class="button" onClick={() => store.series.askForLarge()}>
         {t("large.compute")}
       </button>
       <p class="quiet">
@@ -101,8 +102,8 @@ function Large({ bytes, seconds }: { bytes?: number; seconds?: number }) {
 
 function Body() {
   const { store, model, activity } = useShared();
-  const { value, error, pending } = store.spectra.state.value;
-  if (error) return <ErrorNote error={error} onRetry={store.spectra.retry} />;
+  const { value, error, pending } = store.series.spectra.state.value;
+  if (error) return <ErrorNote error={error} onRetry={store.series.spectra.retry} />;
   if (!value)
     return <Wait label={t("state.loading")} pending={pending} onCancel={(job) => void activity.cancel(job)} />;
   const here = value.info.checkpoints.find((entry) => entry.checkpoint === store.name.value?.checkpoint);
@@ -110,14 +111,19 @@ function Body() {
   return (
     <>
       <Progress />
-      {here?.state === "failed" && here.error && <ErrorNote error={here.error} onRetry={store.spectra.retry} />}
+      {here?.state === "failed" && here.error && <ErrorNote error={here.error} onRetry={store.series.spectra.retry} />}
       {here?.state === "waiting" && <Large bytes={here.bytes} seconds={here.expected_seconds} />}
       {here?.state === "pending" && <Wait compact label={t("spectrum.notYet")} pending={null} />}
       {anything && <SpectrumChart />}
       {anything && (
         <div class="spectrum-foot">
           <StepLegend />
-          {here?.state === "done" && <RankRules />}
+          {here?.state === "done" && (
+            <span class="spectrum-more">
+              <Sparsity />
+              <RankRules />
+            </span>
+          )}
         </div>
       )}
       <Notes />

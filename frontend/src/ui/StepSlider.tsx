@@ -12,7 +12,7 @@ const MAX_TICKS = 60;
 /** Beside the way back: what there is to see on it, or how it is used. */
 function SliderNote() {
   const { store, settings } = useShared();
-  const info = store.spectra.state.value.value?.info;
+  const info = store.series.spectra.state.value.value?.info;
   const from = info && fallenSince(info, store.name.value?.checkpoint ?? "");
   if (from) {
     return (
@@ -35,7 +35,7 @@ export function StepSlider() {
   if (!now) return null;
   const { steps, index, checkpoint } = now;
   const last = steps.length - 1;
-  const states = new Map(store.spectra.state.value.value?.info.checkpoints.map((c) => [c.checkpoint, c.state]));
+  const states = new Map(store.series.spectra.state.value.value?.info.checkpoints.map((c) => [c.checkpoint, c.state]));
   const playing = store.playing.value;
   const go = (at: number) => {
     store.playing.value = false;

@@ -7,7 +7,7 @@ import { levelOf, partsOf } from "./verdicts";
 export function Verdict() {
   const { store } = useShared();
   const open = useSignal(false);
-  const checkpoints = store.spectra.state.value.value?.info.checkpoints;
+  const checkpoints = store.series.spectra.state.value.value?.info.checkpoints;
   const here = checkpoints?.find((entry) => entry.checkpoint === store.name.value?.checkpoint);
   const verdicts = here?.verdicts ?? [];
   const shown = open.value ? verdicts : verdicts.slice(0, 1);

@@ -233,6 +233,15 @@ tabTest(
   },
 );
 
+tabTest("tells what pruning would cost", { spec: FACTORS }, async ({ page, tab }) => {
+  await tab.getByRole("button", { name: "Pruning" }).click();
+  const panel = tab.locator(".sparsity");
+  await panel.locator("p", { hasText: /can be set to zero at an error of 10\.0 %/ }).waitFor({ timeout: 30_000 });
+  assert.ok((await panel.locator("polyline").getAttribute("points")).split(" ").length > 50);
+  await page.keyboard.press("Escape");
+  await panel.waitFor({ state: "hidden" });
+});
+
 tabTest(
   "shows rows of length 1, and the activated rows of a layer with a bias",
   { spec: FACTORS },

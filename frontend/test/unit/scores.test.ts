@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { PointsReply } from "../../src/state/requests";
 import { carriedBy, scoreColumn, scoreUnits } from "../../src/state/scores";
 import { colourByFactor, factorOf } from "../../src/state/spec";
+import { prunable } from "../../src/ui/Sparsity";
 
 const SCORES = [3, 0, -3, 0, NaN, NaN, 0, 4];
 const reply = (points_are: "rows" | "columns" = "rows") =>
@@ -34,4 +35,10 @@ describe("scores", () => {
 it("names a factor as a colour", () => {
   expect(factorOf(colourByFactor(3))).toBe(3);
   expect(["", "polarity", "@none", "@factor-0", "@factor-99", "@factor-1x"].map(factorOf)).toEqual(Array(6).fill(null));
+});
+
+it("tells how much can be pruned at an error", () => {
+  const reply = { pruned: [0, 0.25, 0.5, 1], error: [0, 0.01, 0.2, 1] };
+  expect([0, 0.01, 0.19, 0.2, 1].map((error) => prunable(reply, error))).toEqual([0, 0.25, 0.25, 0.5, 1]);
+  expect(prunable({ pruned: [0, 1], error: [null, null] }, 1)).toBe(0);
 });

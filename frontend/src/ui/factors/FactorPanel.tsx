@@ -21,7 +21,7 @@ function BlockNote({ reply, first }: { reply: FactorsReply; first: number }) {
 function List({ reply }: { reply: FactorsReply }) {
   const { store, model } = useShared();
   const { factors, notes, sample } = reply;
-  const isAll = factors.length < store.nFactors.value;
+  const isAll = factors.length < store.series.nFactors.value;
   return (
     <>
       {model.carried.value.length > 0 && <p class="footnote">{t("factors.carriedAbout")}</p>}
@@ -33,12 +33,12 @@ function List({ reply }: { reply: FactorsReply }) {
           </>
         ))}
       </ol>
-      {!isAll && store.nFactors.value < MORE_FACTORS && (
+      {!isAll && store.series.nFactors.value < MORE_FACTORS && (
         <button
           type="button"
           class="text-button"
           onClick={() => {
-            store.nFactors.value = MORE_FACTORS;
+            store.series.nFactors.value = MORE_FACTORS;
           }}
         >
           {t("factors.more")}
@@ -58,9 +58,9 @@ function List({ reply }: { reply: FactorsReply }) {
 
 function Body() {
   const { store, activity } = useShared();
-  const { value, error, pending, loading } = store.factors.state.value;
-  if (error) return <ErrorNote error={error} onRetry={store.factors.retry} />;
-  if (store.isWaiting.value) return <p class="note quiet">{t("large.points")}</p>;
+  const { value, error, pending, loading } = store.series.factors.state.value;
+  if (error) return <ErrorNote error={error} onRetry={store.series.factors.retry} />;
+  if (store.series.isWaiting.value) return <p class="note quiet">{t("large.points")}</p>;
   if (!value)
     return <Wait label={t("factors.finding")} pending={pending} onCancel={(job) => void activity.cancel(job)} />;
   return (
