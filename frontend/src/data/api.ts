@@ -1,8 +1,11 @@
 /** The only place that fetches. Every call may be aborted; a reply of 202 is asked for again until the answer is there. */
+
+import type { Match } from "../state/spec";
 import { type ArrayReply, DecodeError, decodeArrays } from "./decode";
 import type {
   Catalogue,
   CatalogueUnchanged,
+  CompareReply,
   FactorsReply,
   Labels,
   MetricEntry,
@@ -55,6 +58,12 @@ export interface FactorsQuery extends MatrixName {
   k: number;
   nTop: number;
   reference?: { checkpoint: string; fingerprint: string };
+}
+
+export interface CompareQuery {
+  match: Match;
+  transform: string;
+  nTop: number;
 }
 
 export class ApiError extends Error {
@@ -202,6 +211,17 @@ export class Api {
 
   sparsity({ fingerprint, ...name }: MatrixName, transform: string, asking?: Asking): Promise<SparsityReply> {
     return this.getJson("sparsity", { ...name, transform, v: fingerprint }, asking);
+  }
+
+  compare(
+    { fingerprint, ...name }: MatrixName,
+    other: MatrixName,
+    how: CompareQuery,
+    asking?: Asking,
+  ): Promise<CompareReply> {
+    const { match, transform, nTop } = how;
+    const b = { run_b: other.run, checkpoint_b: other.checkpoint, matrix_b: other.matrix, v_b: other.fingerprint };
+    return this.getJson("compare", { ...name, ...b, match, transform, n_top: nTop, v: fingerprint }, asking);
   }
 
   labels({ fingerprint, ...name }: MatrixName, asking?: Asking): Promise<Labels> {

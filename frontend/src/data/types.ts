@@ -1,5 +1,5 @@
 /** The JSON documents of docs/http-api.md. */
-import type { Method } from "../state/spec";
+import type { Match, Method } from "../state/spec";
 
 export interface Sentence {
   code: string;
@@ -194,6 +194,24 @@ export interface SparsityReply {
   pruned: number[];
   threshold: (number | null)[];
   error: (number | null)[];
+}
+
+export interface Compared {
+  run: string;
+  checkpoint: string;
+  step: number | null;
+  matrix: string;
+}
+
+export interface CompareReply {
+  a: Compared;
+  b: Compared;
+  match: Match;
+  rows_matched: number;
+  rows_skipped: number;
+  measures: Record<string, number | number[] | null>;
+  /** Farthest apart first. */
+  most_changed: { row: number; row_b: number; label: string | null; change: number }[];
 }
 
 export interface PointsInfo {

@@ -31,14 +31,13 @@ export function sequential(share: number, theme: Theme): string {
   return theme === "dark" ? interpolateViridis(0.18 + 0.8 * share) : interpolateViridis(0.92 * (1 - share));
 }
 
+/** Towards its middle the ramp grows dim: at its brightest, what is near zero would outshine the ends on a dark ground, or vanish on a light one. */
 export function diverging(share: number, theme: Theme): string {
-  const t = 0.04 + 0.92 * share;
-  if (theme === "light") {
-    const [r, g, b] = parseColour(interpolatePuOr(1 - t));
-    const deep = 1 - 0.22 * (1 - Math.abs(2 * share - 1));
-    return `rgb(${Math.round(r * deep)}, ${Math.round(g * deep)}, ${Math.round(b * deep)})`;
-  }
-  return interpolatePuOr(1 - (0.1 + 0.8 * share));
+  const [r, g, b] = parseColour(interpolatePuOr(theme === "light" ? 0.96 - 0.92 * share : 0.82 - 0.64 * share));
+  const outward = Math.abs(2 * share - 1);
+  const factor = theme === "light" ? 0.78 + 0.22 * outward : 0.52 + 0.68 * outward;
+  const scaled = [r, g, b].map((value) => Math.min(Math.round(value * factor), 255));
+  return `rgb(${scaled.join(", ")})`;
 }
 
 /** Steps of a run from early (faint) to late (strong). */

@@ -1,9 +1,18 @@
 /** What is asked of the server for the series on the screen: a key, whether the value of an earlier key may stay, and how it is loaded. */
 import type { Api, MatrixName, PointsQuery } from "../data/api";
 import type { ArrayReply } from "../data/decode";
-import type { FactorsReply, Labels, PointsInfo, RanksReply, SparsityReply, SpectraInfo } from "../data/types";
+import type {
+  CompareReply,
+  FactorsReply,
+  Labels,
+  PointsInfo,
+  RanksReply,
+  SparsityReply,
+  SpectraInfo,
+} from "../data/types";
 import type { Current } from "./current";
 import { isLine } from "./line";
+import type { Other } from "./other";
 import type { Wanted } from "./resource";
 import {
   factorMethodOf,
@@ -23,10 +32,14 @@ export type SpectraReply = ArrayReply<SpectraInfo>;
 const COMPONENTS = { few: 4, many: 8, aboveRows: 200_000 };
 /** Rows shown at either end of a factor. */
 const N_TOP = 8;
+/** Rows listed of those that changed most. */
+const N_CHANGED = 20;
 
 type Step = Current["checkpoint"];
 
-export function nameOf(now: Current, { checkpoint, fingerprint }: Step = now.checkpoint): MatrixName {
+type Named = Pick<Current, "run" | "matrix" | "checkpoint">;
+
+export function nameOf(now: Named, { checkpoint, fingerprint }: Step = now.checkpoint): MatrixName {
   return { run: now.run.run, checkpoint, matrix: now.matrix.matrix, fingerprint };
 }
 
@@ -126,6 +139,15 @@ export function ranksOf(api: Api, { transform }: Spec, now: Current): Wanted<Ran
 export function sparsityOf(api: Api, { transform }: Spec, now: Current): Wanted<SparsityReply> {
   return within(seriesKey(now, transform), now.checkpoint.fingerprint, (asking) =>
     api.sparsity(nameOf(now), transform, asking),
+  );
+}
+
+export function comparisonOf(api: Api, { transform }: Spec, now: Current, other: Other): Wanted<CompareReply> {
+  const { match } = other;
+  const series = seriesKey(now, transform, other.run.run, other.matrix.matrix, match);
+  const rest = [now.checkpoint.fingerprint, other.checkpoint.fingerprint];
+  return within(series, rest, (asking) =>
+    api.compare(nameOf(now), nameOf(other), { match, transform, nTop: N_CHANGED }, asking),
   );
 }
 

@@ -2,9 +2,11 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Api } from "../data/api";
 import { ByteCache } from "../data/cache";
-import type { FactorsReply, Labels, RanksReply, SparsityReply } from "../data/types";
+import type { CompareReply, FactorsReply, Labels, RanksReply, SparsityReply } from "../data/types";
 import type { Current } from "./current";
+import { findOther, type Other } from "./other";
 import {
+  comparisonOf,
   factorsOf,
   labelsOf,
   type PointsReply,
@@ -44,6 +46,9 @@ export class Series {
   readonly asksQuality = signal(false);
   readonly sparsity: Resource<SparsityReply>;
   readonly asksSparsity = signal(false);
+  /** What the matrix is compared with, and how alike they are where that is shown. */
+  readonly other: ReadonlySignal<Other | null>;
+  readonly comparison: Resource<CompareReply>;
   /** The current matrix is so large that nothing of it is computed before somebody asks. */
   readonly isWaiting: ReadonlySignal<boolean>;
   /** Label columns whose values make groups of rows. */
@@ -95,6 +100,16 @@ export class Series {
     );
     this.sparsity = this.resource(
       unlessLarge((now, spec) => (this.asksSparsity.value ? sparsityOf(api, spec, now) : null)),
+    );
+    this.other = computed(() => {
+      const [now, catalogue] = [store.current.value, store.catalogue.value];
+      return now && catalogue && findOther(store.spec.value, catalogue, now);
+    });
+    this.comparison = this.resource(
+      unlessLarge((now, spec) => {
+        const other = spec.beside === "compare" ? this.other.value : null;
+        return other && comparisonOf(api, spec, now, other);
+      }),
     );
     this.askSpectraAgain();
     this.prefetchNeighbours();

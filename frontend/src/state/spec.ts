@@ -43,6 +43,14 @@ export function scoreMethodOf(method: Method): Method {
 export const VIEWS = ["auto", "split", "factors", "projector"] as const;
 export type View = (typeof VIEWS)[number];
 
+/** What stands in the panel beside the points. */
+export const BESIDES = ["factors", "compare"] as const;
+export type Beside = (typeof BESIDES)[number];
+
+/** Which rows of two matrices belong together; "" for what suits them. */
+export const MATCHES = ["", "index", "label"] as const;
+export type Match = Exclude<(typeof MATCHES)[number], "">;
+
 export const SCALES = ["linear", "log"] as const;
 export const PROJECTOR_VALUES = ["scores", "matrix"] as const;
 export type ProjectorValues = (typeof PROJECTOR_VALUES)[number];
@@ -123,6 +131,12 @@ export interface Spec {
   /** Label column, AUTO_COLOUR or NO_COLOUR. */
   colour: string;
   projectorValues: ProjectorValues;
+  beside: Beside;
+  /** What the matrix is compared with; "" for what suits it (see findOther). */
+  otherRun: string;
+  otherMatrix: string;
+  otherCheckpoint: string;
+  match: Match | "";
 }
 
 export const DEFAULT_SPEC: Readonly<Spec> = {
@@ -149,4 +163,9 @@ export const DEFAULT_SPEC: Readonly<Spec> = {
   between: "",
   colour: AUTO_COLOUR,
   projectorValues: "scores",
+  beside: "factors",
+  otherRun: "",
+  otherMatrix: "",
+  otherCheckpoint: "",
+  match: "",
 };

@@ -14,7 +14,18 @@ import type { Spec } from "./spec";
 const CATALOGUE_MS = 5000;
 const SCANNING_MS = 800;
 /** What belongs to one matrix of one run and not to the next one. */
-const UNPLACED: Partial<Spec> = { screen: "", checkpoint: "", axes: "", transform: "", column: "", between: "" };
+const UNPLACED: Partial<Spec> = {
+  screen: "",
+  checkpoint: "",
+  axes: "",
+  transform: "",
+  column: "",
+  between: "",
+  otherRun: "",
+  otherMatrix: "",
+  otherCheckpoint: "",
+  match: "",
+};
 
 export interface SpecLink {
   read: () => Spec;

@@ -6,7 +6,9 @@
  */
 import { LINE_PATTERN } from "./line";
 import {
+  BESIDES,
   DEFAULT_SPEC,
+  MATCHES,
   MAX_COMPONENTS,
   MAX_TEXT,
   METHODS,
@@ -100,6 +102,11 @@ const FIELDS: { [Key in keyof Spec]: Field<Spec[Key]> } = {
   between: matching("between", LINE_PATTERN),
   colour: text("colour"),
   projectorValues: choice("projector", PROJECTOR_VALUES),
+  beside: choice("beside", BESIDES),
+  otherRun: text("with_run"),
+  otherMatrix: text("with_matrix"),
+  otherCheckpoint: text("with_checkpoint"),
+  match: choice("match", MATCHES),
 };
 
 const NAMES = Object.keys(FIELDS) as (keyof Spec)[];

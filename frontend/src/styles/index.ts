@@ -2,6 +2,7 @@
 
 import uplot from "uplot/dist/uPlot.min.css";
 import base from "./base.css";
+import beside from "./beside.css";
 import controls from "./controls.css";
 import factors from "./factors.css";
 import findings from "./findings.css";
@@ -26,6 +27,7 @@ export const styleSheet: string = [
   steps,
   spectrum,
   findings,
+  beside,
   factors,
   numbers,
   overview,

@@ -1,12 +1,13 @@
 /** The tab: what can be shown now, and the panels side by side. */
-import { type ReadonlySignal, type Signal, useSignal } from "@preact/signals";
+import { type ReadonlySignal, useSignal } from "@preact/signals";
 import type { FrameModel } from "../host/frame";
 import { sayServer, t } from "../i18n";
+import type { Beside } from "../state/spec";
+import { BesidePanel, besideChoices } from "./BesidePanel";
 import { type Shared, SharedContext, useShared } from "./context";
 import { Segmented } from "./controls";
 import { Empty, Failure, Starting } from "./EmptyState";
 import { Findings } from "./Findings";
-import { FactorPanel } from "./factors/FactorPanel";
 import type { Layout } from "./layout";
 import { OverviewPage } from "./overview/OverviewPage";
 import { PointsPanel } from "./PointsPanel";
@@ -21,38 +22,32 @@ interface AppProps {
   frame: FrameModel;
 }
 
-/** What stands in the corner that spectrum and factors share in the split layout. */
-type Corner = "spectrum" | "factors";
-
-function CornerSwitch({ corner }: { corner: Signal<Corner> }) {
-  return (
-    <Segmented<Corner>
-      label={t("view.corner")}
-      value={corner.value}
-      choices={[
-        { value: "spectrum", label: t("spectrum.title") },
-        { value: "factors", label: t("factors.title") },
-      ]}
+function View({ layout, frame }: AppProps) {
+  const { store } = useShared();
+  const now = layout.value;
+  const isSplit = now === "split";
+  // In the split layout the spectrum and what stands beside the points share a corner.
+  const showsSpectrum = useSignal(true);
+  const { beside } = store.spec.value;
+  const isHidden = (isSpectrum: boolean) => now === "projector" || (isSplit && showsSpectrum.value !== isSpectrum);
+  const switcher = (
+    <Segmented<Beside | "spectrum">
+      label={t("beside.label")}
+      value={isSplit && showsSpectrum.value ? "spectrum" : beside}
+      choices={isSplit ? [{ value: "spectrum", label: t("spectrum.title") }, ...besideChoices()] : besideChoices()}
       onChange={(value) => {
-        corner.value = value;
+        showsSpectrum.value = value === "spectrum";
+        if (value !== "spectrum") store.update({ beside: value });
       }}
     />
   );
-}
-
-function View({ layout, frame }: AppProps) {
-  const now = layout.value;
-  const corner = useSignal<Corner>("spectrum");
-  const isSplit = now === "split";
-  const isHidden = (panel: Corner) => now === "projector" || (isSplit && corner.value !== panel);
-  const switcher = isSplit && <CornerSwitch corner={corner} />;
   return (
     <>
       <TopBar layout={layout} />
       <Findings />
       <main class="panels" data-layout={now}>
-        <SpectrumPanel hidden={isHidden("spectrum")} tools={switcher} />
-        <FactorPanel hidden={isHidden("factors")} tools={switcher} />
+        <SpectrumPanel hidden={isHidden(true)} heading={isSplit ? switcher : undefined} />
+        <BesidePanel hidden={isHidden(false)} heading={switcher} />
         <PointsPanel hidden={now === "projector"} />
         <ProjectorPanel frame={frame} hidden={now === "factors"} alone={now === "projector"} />
       </main>

@@ -11,7 +11,7 @@ import { RankRules } from "./RankRules";
 import { Sparsity } from "./Sparsity";
 import { SpectrumChart } from "./SpectrumChart";
 
-function Tools({ children }: { children?: ComponentChildren }) {
+function Tools() {
   const { store } = useShared();
   const { centered, indexScale } = store.spec.value;
   return (
@@ -34,7 +34,6 @@ function Tools({ children }: { children?: ComponentChildren }) {
         ]}
         onChange={(value) => store.update({ indexScale: value })}
       />
-      {children}
     </div>
   );
 }
@@ -131,9 +130,9 @@ function Body() {
   );
 }
 
-export function SpectrumPanel({ hidden, tools }: { hidden: boolean; tools?: ComponentChildren }) {
+export function SpectrumPanel({ hidden, heading }: { hidden: boolean; heading?: ComponentChildren }) {
   return (
-    <Panel name="spectrum" title={t("spectrum.title")} tools={<Tools>{tools}</Tools>} hidden={hidden}>
+    <Panel name="spectrum" title={t("spectrum.title")} heading={heading} tools={<Tools />} hidden={hidden}>
       <Body />
     </Panel>
   );

@@ -1,38 +1,14 @@
 /** The way back to the overview; run, matrix and step; the layout. */
 import type { ReadonlySignal } from "@preact/signals";
-import type { MatrixEntry, Role } from "../data/types";
 import { t } from "../i18n";
 import { matricesOf } from "../state/current";
-import { sharedPrefix } from "../state/naming";
 import { TRANSFORMS, type TransformName, type View } from "../state/spec";
 import { useShared } from "./context";
 import { Segmented, Select } from "./controls";
-import { formatShape } from "./format";
 import { Icon } from "./icons";
 import type { Layout } from "./layout";
+import { MatrixOptions } from "./MatrixOptions";
 import { StepSlider } from "./StepSlider";
-
-const ROLES: readonly Role[] = ["embedding", "kernel", "other"];
-
-function MatrixOptions({ entries }: { entries: readonly MatrixEntry[] }) {
-  const skipped = sharedPrefix(entries.map(({ matrix }) => matrix)).length;
-  const groups = ROLES.map((role) => ({ role, members: entries.filter((entry) => entry.role === role) }));
-  return (
-    <>
-      {groups
-        .filter(({ members }) => members.length > 0)
-        .map(({ role, members }) => (
-          <optgroup key={role} label={t(`bar.roles.${role}`)}>
-            {members.map(({ matrix, shape }) => (
-              <option key={matrix} value={matrix} title={matrix}>
-                {matrix.slice(skipped)} ({formatShape(shape)})
-              </option>
-            ))}
-          </optgroup>
-        ))}
-    </>
-  );
-}
 
 /** What is done to the rows of the matrix before they are factored. */
 function TransformSelect({ hasBias }: { hasBias: boolean }) {

@@ -78,6 +78,8 @@ export function Wait({ label, pending, onCancel, compact }: WaitProps) {
 interface PanelProps {
   name: string;
   title: string;
+  /** What stands in place of the title, where that can be chosen. */
+  heading?: ComponentChildren;
   tools?: ComponentChildren;
   hidden?: boolean;
   children: ComponentChildren;
@@ -94,12 +96,12 @@ export class Panel extends Component<PanelProps, PanelState> {
     this.setState({ failure: sentenceOf(error) });
   }
 
-  override render({ name, title, tools, hidden, children }: PanelProps) {
+  override render({ name, title, heading, tools, hidden, children }: PanelProps) {
     const { failure } = this.state;
     return (
       <section class={`panel panel-${name}`} aria-label={title} hidden={hidden}>
         <header class="panel-head">
-          <h2>{title}</h2>
+          {heading ?? <h2>{title}</h2>}
           {tools}
         </header>
         {failure ? <ErrorNote error={failure} onRetry={() => this.setState({ failure: null })} /> : children}

@@ -1,6 +1,10 @@
 // Helpers of the browser tests: Chromium on the tab inside a real TensorBoard (address in EMBFACTOR_URL).
+import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { delimiter, join } from "node:path";
+import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
 
 export const URL_VARIABLE = "EMBFACTOR_URL";
@@ -64,6 +68,45 @@ export async function openTab(browser, { spec = {}, width = 1280, height = 800, 
   const tab = await tabFrame(page);
   if (wait) await waitForMark(tab, "embfactor:first-points");
   return { page, tab, errors };
+}
+
+/** One browser for the tests of a file, and `tabTest`: a test with a tab of its own, which fails also when the page or the policy complained. */
+export function useBrowser(defaults = {}) {
+  const opened = { browser: null };
+  before(async () => {
+    opened.browser = await launch();
+  });
+  after(() => opened.browser?.close());
+  const tabTest = (name, options, body) =>
+    test(name, { timeout: 120_000 }, async () => {
+      const { page, tab, errors } = await openTab(opened.browser, { ...defaults, ...options });
+      try {
+        await body({ page, tab, errors });
+        assert.deepEqual(errors, []);
+      } finally {
+        await page.close();
+      }
+    });
+  return { opened, tabTest };
+}
+
+/** What axe-core finds seriously or critically wrong with the tab. */
+export async function accessibilityFaults(tab) {
+  await tab.evaluate(await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
+  const faults = await tab.evaluate(async () => {
+    const { violations } = await window.axe.run("#embfactor", { resultTypes: ["violations"] });
+    return violations.map(({ id, impact, nodes }) => ({
+      id,
+      impact,
+      nodes: nodes.map((node) => node.html).slice(0, 3),
+    }));
+  });
+  return faults.filter(({ impact }) => ["serious", "critical"].includes(impact));
+}
+
+/** Whether what has the focus matches the selector, once it does. */
+export function isFocused(tab, selector) {
+  return tab.waitForFunction((wanted) => document.activeElement?.matches(wanted), selector, { timeout: 10_000 });
 }
 
 /** The frame that TensorBoard made for the plugin. */

@@ -1,32 +1,19 @@
 // The first screen on a real TensorBoard that shows demo_logs, by mouse, by keys, in both languages, and under axe.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
-import { after, before, test } from "node:test";
-import { checkpointsOf, launch, openTab, specOf, waitForPoints, waitForSpec } from "./browser.mjs";
+import {
+  accessibilityFaults,
+  checkpointsOf,
+  isFocused,
+  specOf,
+  useBrowser,
+  waitForPoints,
+  waitForSpec,
+} from "./browser.mjs";
 
-const AXE = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const RUN = "sentiment_plain/train";
 const COLLAPSED = "collapsed";
 
-let browser;
-before(async () => {
-  browser = await launch();
-});
-after(() => browser?.close());
-
-/** A test with a tab of its own, which fails also when the page or the policy complained. */
-function tabTest(name, options, body) {
-  test(name, { timeout: 120_000 }, async () => {
-    const opened = await openTab(browser, { wait: false, ...options });
-    try {
-      await body(opened);
-      assert.deepEqual(opened.errors, []);
-    } finally {
-      await opened.page.close();
-    }
-  });
-}
+const { tabTest } = useBrowser({ wait: false });
 
 const rows = (tab) => tab.locator(".overview-table tbody tr");
 /** Waits until every row has its verdict. */
@@ -41,8 +28,6 @@ const waitForVerdicts = (tab) =>
   );
 const overviewOf = (tab, roles = "embedding") =>
   tab.evaluate(async (chosen) => (await fetch(`overview?roles=${chosen}`)).json(), roles);
-const isFocused = (tab, selector) =>
-  tab.waitForFunction((wanted) => document.activeElement?.matches(wanted), selector, { timeout: 10_000 });
 
 tabTest("lists every embedding of every run in the server's order, with its verdict", {}, async ({ tab }) => {
   await waitForVerdicts(tab);
@@ -275,19 +260,7 @@ for (const theme of ["light", "dark"]) {
       if (name === "overview") await waitForVerdicts(tab);
       else await waitForPoints(tab);
       await tab.locator(name === "overview" ? ".lead h2" : ".verdict .finding").waitFor();
-      await tab.evaluate(AXE);
-      const faults = await tab.evaluate(async () => {
-        const { violations } = await window.axe.run("#embfactor", { resultTypes: ["violations"] });
-        return violations.map(({ id, impact, nodes }) => ({
-          id,
-          impact,
-          nodes: nodes.map((node) => node.html).slice(0, 3),
-        }));
-      });
-      assert.deepEqual(
-        faults.filter(({ impact }) => ["serious", "critical"].includes(impact)),
-        [],
-      );
+      assert.deepEqual(await accessibilityFaults(tab), []);
     });
   }
 }

@@ -1,37 +1,20 @@
 // The tab on a real TensorBoard that shows demo_logs: npm run e2e with EMBFACTOR_URL set (tests/e2e/run.py starts one).
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import {
   checkpointsOf,
   inkOf,
-  launch,
   openTab,
   projectorFrame,
   specOf,
   tabFrame,
+  useBrowser,
   waitForMark,
   waitForPoints,
   waitForSpec,
 } from "./browser.mjs";
 
-let browser;
-before(async () => {
-  browser = await launch();
-});
-after(() => browser?.close());
-
-/** A test with a tab of its own, which fails also when the page or the policy complained. */
-function tabTest(name, options, body) {
-  test(name, { timeout: 120_000 }, async () => {
-    const opened = await openTab(browser, options);
-    try {
-      await body(opened);
-      assert.deepEqual(opened.errors, []);
-    } finally {
-      await opened.page.close();
-    }
-  });
-}
+const { opened, tabTest } = useBrowser();
 
 const RUN = "sentiment_plain/train";
 const VIEW = { run: RUN };
@@ -158,7 +141,7 @@ tabTest("maps neighbours, and says how faithfully", { spec: CHINESE }, async ({ 
 });
 
 test("offers activated rows where parts cannot be negative", { timeout: 120_000 }, async () => {
-  const { page, tab } = await openTab(browser, { spec: { ...CHINESE, method: "nmf" }, wait: false });
+  const { page, tab } = await openTab(opened.browser, { spec: { ...CHINESE, method: "nmf" }, wait: false });
   await tab.getByRole("button", { name: "Take the activated rows" }).first().click();
   await waitForSpec(page, "transform", "relu");
   await waitForPoints(tab, { method: "nmf" });

@@ -21,6 +21,7 @@ const COMPOSED = [
   "overview.column.",
   "transform.",
   "factors.of.",
+  "beside.",
   "verdict.name.",
   "verdict.evidence.",
   "points.group.",

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { LabelColumn } from "../../src/data/types";
-import { colourPoints, parseColour, scaleOf, sequential, stepColour } from "../../src/points/palette";
+import { colourPoints, diverging, parseColour, scaleOf, sequential, stepColour } from "../../src/points/palette";
 
 const PLAIN: [number, number, number] = [1, 2, 3];
 const rgbOf = (colours: Uint8Array, row: number) => [...colours.subarray(row * 3, row * 3 + 3)];
@@ -19,6 +19,15 @@ describe("colours", () => {
     expect(brightness(sequential(1, "dark"))).toBeGreaterThan(brightness(sequential(0, "dark")));
     expect(brightness(stepColour(1, "light"))).toBeLessThan(brightness(stepColour(0, "light")));
     expect(brightness(stepColour(1, "dark"))).toBeGreaterThan(brightness(stepColour(0, "dark")));
+  });
+
+  it("of numbers far from zero stand out more than those near it, in either theme", () => {
+    for (const end of [0, 1]) {
+      expect(brightness(diverging(end, "light"))).toBeLessThan(brightness(diverging(0.5, "light")));
+      expect(Math.max(...parseColour(diverging(end, "dark")))).toBeGreaterThan(
+        1.4 * Math.max(...parseColour(diverging(0.5, "dark"))),
+      );
+    }
   });
 });
 

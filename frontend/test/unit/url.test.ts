@@ -26,6 +26,11 @@ const FULL: Spec = {
   indexScale: "log",
   colour: "词性",
   projectorValues: "matrix",
+  beside: "compare",
+  otherRun: "another run/with = & ? #",
+  otherMatrix: "a | b @ c",
+  otherCheckpoint: "runs/ckpt-0",
+  match: "label",
 };
 
 describe("the spec in the hash", () => {

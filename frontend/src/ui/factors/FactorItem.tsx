@@ -4,7 +4,7 @@ import { t } from "../../i18n";
 import { colourByFactor, factorOf, MAX_COMPONENTS, NO_COLOUR } from "../../state/spec";
 import { useShared } from "../context";
 import { formatCosine, formatNumber, formatShare, formatSigned } from "../format";
-import { nameOfPoint } from "../names";
+import { RowButton } from "../RowButton";
 
 /** Rows named at either end. */
 const N_ENDS = 5;
@@ -12,29 +12,10 @@ const N_ENDS = 5;
 const FULL_CARRIED = 3;
 
 function End({ rows, side }: { rows: readonly ScoredRow[]; side: "positive" | "negative" }) {
-  const { store, model } = useShared();
-  const selected = new Set(store.selection.of("rows"));
   return (
     <span class={`factor-end ${side}`}>
       {rows.slice(0, N_ENDS).map(({ row, score }) => (
-        <button
-          type="button"
-          key={row}
-          class={selected.has(row) ? "selected" : ""}
-          title={formatNumber(score)}
-          onMouseEnter={() => {
-            store.selection.hovered.value = row;
-          }}
-          onMouseLeave={() => {
-            store.selection.hovered.value = null;
-          }}
-          onClick={(event) => {
-            if (event.ctrlKey || event.metaKey || event.shiftKey) store.selection.toggle(row, "points");
-            else store.selection.set([row], "points");
-          }}
-        >
-          {nameOfPoint(model, row)}
-        </button>
+        <RowButton key={row} row={row} hint={formatNumber(score)} />
       ))}
     </span>
   );

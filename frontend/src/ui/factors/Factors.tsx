@@ -1,11 +1,10 @@
 /** The factors of the current checkpoint, the heaviest first, with the rows that have most and least of each. */
-import type { ComponentChildren } from "preact";
 import type { FactorsReply } from "../../data/types";
 import { sayServer, t } from "../../i18n";
 import { factorMethodOf } from "../../state/spec";
 import { useShared } from "../context";
 import { formatCount, formatShare } from "../format";
-import { ErrorNote, Panel, ProgressBar, Wait } from "../panel";
+import { ErrorNote, ProgressBar, Wait } from "../panel";
 import { FactorItem } from "./FactorItem";
 
 const MORE_FACTORS = 16;
@@ -56,7 +55,7 @@ function List({ reply }: { reply: FactorsReply }) {
   );
 }
 
-function Body() {
+export function Factors() {
   const { store, activity } = useShared();
   const { value, error, pending, loading } = store.series.factors.state.value;
   if (error) return <ErrorNote error={error} onRetry={store.series.factors.retry} />;
@@ -64,9 +63,9 @@ function Body() {
   if (!value)
     return <Wait label={t("factors.finding")} pending={pending} onCancel={(job) => void activity.cancel(job)} />;
   return (
-    <div class="factors-body">
+    <div class="beside-body">
       {loading && (
-        <div class="factors-loading">
+        <div class="beside-loading">
           <ProgressBar value={pending?.progress ?? null} label={t("factors.finding")} />
         </div>
       )}
@@ -75,22 +74,8 @@ function Body() {
   );
 }
 
-export function FactorPanel({ hidden, tools }: { hidden: boolean; tools?: ComponentChildren }) {
+/** Of which rows they are. */
+export function FactorsOf() {
   const { store } = useShared();
-  const method = factorMethodOf(store.spec.value.method);
-  return (
-    <Panel
-      name="factors"
-      title={t("factors.title")}
-      hidden={hidden}
-      tools={
-        <>
-          <span class="quiet factors-of">{t(`factors.of.${method}`)}</span>
-          {tools}
-        </>
-      }
-    >
-      <Body />
-    </Panel>
-  );
+  return <span class="quiet factors-of">{t(`factors.of.${factorMethodOf(store.spec.value.method)}`)}</span>;
 }

@@ -1,0 +1,81 @@
+/** How alike the matrix is to another one, or to itself at another step, and which rows lie farthest from where they lay. */
+import type { CompareReply } from "../../data/types";
+import { t, tn } from "../../i18n";
+import { useShared } from "../context";
+import { formatCount, formatNumber } from "../format";
+import { ErrorNote, ProgressBar, Wait } from "../panel";
+import { RowButton } from "../RowButton";
+import { Measures } from "./Measures";
+import { OtherTools } from "./OtherTools";
+
+function MostChanged({ rows }: { rows: CompareReply["most_changed"] }) {
+  const { store } = useShared();
+  const most = Math.max(...rows.map(({ change }) => change), Number.MIN_VALUE);
+  return (
+    <>
+      <p class="list-head">
+        <b title={t("compare.changedHint")}>{t("compare.changed")}</b>
+        <button
+          type="button"
+          class="text-button"
+          onClick={() =>
+            store.selection.set(
+              rows.map(({ row }) => row),
+              "points",
+            )
+          }
+        >
+          {t("compare.selectAll", { n: formatCount(rows.length) })}
+        </button>
+      </p>
+      <ol class="row-list">
+        {rows.map(({ row, change }) => (
+          <li key={row}>
+            <RowButton row={row}>
+              <i class="amount">
+                <i style={{ width: `${(100 * change) / most}%` }} />
+              </i>
+              <b>{formatNumber(change)}</b>
+            </RowButton>
+          </li>
+        ))}
+      </ol>
+    </>
+  );
+}
+
+function Found({ reply }: { reply: CompareReply }) {
+  const { rows_matched, rows_skipped, measures, most_changed } = reply;
+  return (
+    <>
+      <p class="footnote">
+        {tn("compare.matched", rows_matched, formatCount(rows_matched))}
+        {rows_skipped > 0 && ` · ${tn("points.skipped", rows_skipped, formatCount(rows_skipped))}`}
+      </p>
+      <Measures measures={measures} />
+      <p class="footnote">{t("compare.reading")}</p>
+      {most_changed.length > 0 && <MostChanged rows={most_changed} />}
+    </>
+  );
+}
+
+export function Comparison() {
+  const { store, activity } = useShared();
+  const { value, error, pending, loading } = store.series.comparison.state.value;
+  return (
+    <div class="beside-body">
+      {value && loading && (
+        <div class="beside-loading">
+          <ProgressBar value={pending?.progress ?? null} label={t("compare.comparing")} />
+        </div>
+      )}
+      <OtherTools />
+      {error && <ErrorNote error={error} onRetry={store.series.comparison.retry} />}
+      {store.series.isWaiting.value && <p class="note quiet">{t("large.points")}</p>}
+      {!value && loading && (
+        <Wait label={t("compare.comparing")} pending={pending} onCancel={(job) => void activity.cancel(job)} />
+      )}
+      {value && <Found reply={value} />}
+    </div>
+  );
+}

@@ -1,0 +1,108 @@
+// What stands beside the points, on a real TensorBoard that shows demo_logs.
+import assert from "node:assert/strict";
+import { accessibilityFaults, checkpointsOf, specOf, useBrowser, waitForSpec } from "./browser.mjs";
+
+const { tabTest } = useBrowser();
+
+const RUN = "sentiment_plain/train";
+const FACTORS = { run: RUN, view: "factors" };
+const beside = (tab, name) => tab.getByRole("radio", { name, exact: true }).check();
+const measure = (tab, name) => tab.locator(".measure", { hasText: name }).locator("b").first();
+/** The reply to the last request of a route, and what it asked for. */
+const lastReply = (tab, route) =>
+  tab.evaluate(async (name) => {
+    const urls = performance.getEntriesByType("resource").map((entry) => entry.name);
+    const url = urls.findLast((each) => new URL(each).pathname.endsWith(`/${name}`));
+    return { query: Object.fromEntries(new URL(url).searchParams), reply: await (await fetch(url)).json() };
+  }, route);
+
+tabTest(
+  "compares a step with the first one; a press on a row of the most changed selects it",
+  { spec: FACTORS },
+  async ({ page, tab }) => {
+    const { checkpoints } = await checkpointsOf(tab, RUN);
+    await beside(tab, "Compare");
+    await waitForSpec(page, "beside", "compare");
+    const rows = tab.locator(".row-list .row-button");
+    await rows.first().waitFor({ timeout: 60_000 });
+    const { query, reply } = await lastReply(tab, "compare");
+    assert.deepEqual(
+      [query.checkpoint, query.run_b, query.checkpoint_b, query.match],
+      [checkpoints.at(-1).checkpoint, RUN, checkpoints[0].checkpoint, "index"],
+    );
+    assert.equal(await measure(tab, "linear CKA").textContent(), reply.measures.linear_cka.toFixed(3));
+    assert.equal(await tab.locator(".angles i").count(), reply.measures.principal_angles.length);
+    const numbers = await rows.locator("b").allTextContents();
+    assert.deepEqual(
+      [...numbers].sort((a, b) => b - a),
+      numbers,
+    );
+    await rows.nth(1).click();
+    await tab.locator(".chip", { hasText: await rows.nth(1).locator(".row-name").textContent() }).waitFor();
+    await tab.getByRole("button", { name: /^Select these \d+$/ }).click();
+    await tab.locator(".chips", { hasText: `${numbers.length} selected` }).waitFor();
+
+    await tab.getByRole("combobox", { name: "Step of the other" }).selectOption(checkpoints.at(-2).checkpoint);
+    await waitForSpec(page, "with_checkpoint", checkpoints.at(-2).checkpoint);
+    await tab.waitForFunction(
+      (before) => Number(document.querySelector(".measure b").textContent) > before,
+      reply.measures.linear_cka + 0.2,
+      { timeout: 60_000 },
+    );
+  },
+);
+
+tabTest("compares two runs by label, by keys alone", { spec: FACTORS }, async ({ page, tab }) => {
+  await tab.getByRole("radio", { name: "Factors", exact: true }).nth(1).focus();
+  await page.keyboard.press("ArrowRight");
+  await waitForSpec(page, "beside", "compare");
+  await tab.getByRole("combobox", { name: "Run of the other" }).selectOption("sentiment_factorized");
+  await waitForSpec(page, "with_run", "sentiment_factorized");
+  assert.equal(await tab.getByRole("radio", { name: "By label" }).isChecked(), true);
+  await tab.locator(".row-list .row-button").first().waitFor({ timeout: 60_000 });
+  const { query, reply } = await lastReply(tab, "compare");
+  assert.deepEqual([query.run_b, query.match], ["sentiment_factorized", "label"]);
+  assert.ok(reply.rows_matched > 900 && reply.measures.linear_cka > 0.5, JSON.stringify(reply.measures));
+  await tab.locator(".row-list .row-button").first().focus();
+  await tab.locator(".hover-tip").waitFor();
+  await page.keyboard.press("Enter");
+  await tab.locator(".chip").waitFor();
+  await page.reload();
+  await page.waitForTimeout(500);
+  assert.equal(specOf(page).with_run, "sentiment_factorized");
+});
+
+tabTest(
+  "says why two matrices cannot be compared, and goes on where they can",
+  {
+    spec: {
+      ...FACTORS,
+      matrix: "model/hidden/kernel",
+      transform: "bias",
+      beside: "compare",
+      with_matrix: "model/word_embedding/embeddings",
+    },
+  },
+  async ({ tab, errors }) => {
+    const panel = tab.locator(".panel-beside");
+    await panel.getByRole("alert").filter({ hasText: "no bias" }).waitFor({ timeout: 60_000 });
+    // The browser itself complains of such a reply.
+    assert.ok(errors.every((text) => /status of 4\d\d/.test(text)));
+    errors.length = 0;
+    await tab.getByRole("combobox", { name: "Rows" }).selectOption("");
+    await panel.locator(".footnote", { hasText: "32 rows in common" }).waitFor({ timeout: 60_000 });
+  },
+);
+
+for (const theme of ["light", "dark"]) {
+  tabTest(
+    `the comparison has no serious accessibility fault, ${theme}`,
+    { spec: { ...FACTORS, beside: "compare" } },
+    async ({ page, tab }) => {
+      await page.evaluate((dark) => document.body.classList.toggle("dark-mode", dark), theme === "dark");
+      await tab.locator(".row-list .row-button").first().waitFor({ timeout: 60_000 });
+      await tab.locator(".row-list .row-button").first().click();
+      assert.deepEqual(await accessibilityFaults(tab), []);
+    },
+  );
+}
