@@ -43,6 +43,7 @@ setup(
         "numpy>=1.26",
         "scipy>=1.13.1",
         "scikit-learn>=1.5",
+        "threadpoolctl>=3.5",
         "protobuf>=6.31.1,<8",
         "google-crc32c>=1.9",
         "ml_dtypes>=0.5",
