@@ -49,7 +49,7 @@ class Factorization:
 
     @property
     def right(self) -> np.ndarray:
-        return self.svd.right[:, : self._rank]
+        return self.svd.leading(len(self.singular_values))
 
     @property
     def rows_used(self) -> int:

@@ -94,8 +94,8 @@ def factors(
     Cost: that of `factorize`, that of `find_axes`, and one pass of V·d·k multiply-adds; O(k·n_top) memory beside a block.
 
     >>> found = factors(np.diag([5.0, 3.0, 1.0]), "svd", k=2, n_top=1)
-    >>> [(round(factor.weight, 6), factor.top) for factor in found.factors]
-    [(5.0, [(0, 5.0)]), (3.0, [(1, 3.0)])]
+    >>> [(round(factor.weight, 6), factor.top[0][0]) for factor in found.factors]
+    [(5.0, 0), (3.0, 1)]
     """
     for name, value, limit in (("k", k, MAX_FACTORS), ("n_top", n_top, MAX_TOP)):
         if not 1 <= value <= limit:

@@ -1,8 +1,11 @@
 """Row blocks -> second moments -> singular values, factors and projections. Pure functions of numbers.
 
 blocks.py       what a matrix is here: something that yields its rows in blocks, as often as asked
-moments.py      one pass: second moments, mean, norms
-spectrum.py     moments -> singular values with error bounds, and the second pass where the bounds ask for it
+crew.py         the threads that share a pass; products.py: sums of products, added in place
+moments.py      one pass: second moments, mean, norms, of one matrix or of two with the same rows
+spectrum.py     moments -> singular values with error bounds
+refinement.py   the second pass, for the small end of a spectrum, where the bounds ask for it
+axes.py         right singular vectors, kept or found on demand
 rotation.py     varimax and ICA of whitened rows; parts.py: non-negative parts
 degeneracy.py   directions that cannot be told apart, and axes followed from step to step
 sampling.py, extremes.py   rows for a search; the rows with the most and the least of a factor

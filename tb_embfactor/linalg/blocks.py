@@ -9,12 +9,14 @@ import numpy as np
 
 from tb_embfactor.errors import UsageError
 
-BLOCK_BYTES = 8 << 20  # of float64 numbers: large enough for BLAS, small beside everything else
+BLOCK_BYTES = 8 << 20  # of float64 numbers: what a reader gives at a time
+CHUNK_ROWS, CHUNK_NUMBERS = 512, 1 << 15  # what is multiplied at a time, at least: enough for BLAS, and few roundings
+LARGEST_SQUARE = 1e290  # of a row's length, so that sums over any number of rows stay finite
 Progress = Callable[[float], None]  # share done of the work, 0..1
 
 
 class RowBlocks(Protocol):
-    """`n_rows` × `n_columns` numbers; each `iter()` starts a new pass of (b, n_columns) float32 or float64 in row order."""
+    """`n_rows` × `n_columns` numbers; each `iter()` starts a new pass of (b, n_columns) blocks of real numbers in row order."""
 
     n_rows: int
     n_columns: int
@@ -25,6 +27,11 @@ class RowBlocks(Protocol):
 def block_rows(n_columns: int) -> int:
     """How many rows make a block of `BLOCK_BYTES`."""
     return max(1, BLOCK_BYTES // (8 * max(1, n_columns)))
+
+
+def chunk_rows(n_columns: int) -> int:
+    """How many rows are multiplied at a time."""
+    return max(CHUNK_ROWS, CHUNK_NUMBERS // max(1, n_columns))
 
 
 class ArrayBlocks:
@@ -48,6 +55,10 @@ class ArrayBlocks:
             block = self._array[start : start + step]
             yield block if block.dtype in (np.float32, np.float64) else block.astype(np.float64)
 
+    def columns(self, start: int, stop: int) -> np.ndarray:
+        """Columns [start, stop) of every row."""
+        return self._array[:, start:stop]
+
 
 class IterableBlocks:
     """The row blocks of any object that can be iterated anew; one pass counts its rows."""
@@ -65,8 +76,15 @@ class IterableBlocks:
         self.n_columns = widths.pop() if widths else 0
 
     def __iter__(self) -> Iterator[np.ndarray]:
+        small: list[np.ndarray] = []
         for block in self._blocks:
-            yield from ArrayBlocks(np.asarray(block))
+            for part in ArrayBlocks(np.asarray(block)):
+                small.append(part)
+                if sum(map(len, small)) >= chunk_rows(self.n_columns):
+                    yield np.concatenate(small) if len(small) > 1 else part
+                    small.clear()
+        if small:
+            yield np.concatenate(small)
 
 
 def pairs(one: RowBlocks, other: RowBlocks) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -102,44 +120,74 @@ class Transposed:
 
 
 class Strips:
-    """The columns of a wide matrix as rows: blocks of the transpose, over the rows that are finite.
+    """The columns of a matrix as rows: pieces of the transpose, over the rows that are usable; for matrices wider than high.
 
-    A strip of columns needs every row, so a pass here reads the matrix `n_strips` times; that is the price of
-    constant memory for a matrix that has fewer rows than columns (and is small because of it).
-    `centered` subtracts the mean row of the matrix: each row of the transpose minus its own mean.
+    Where `blocks.columns` reads some columns alone, a pass reads the matrix once; elsewhere once for every strip, which is the
+    price of constant memory. `centered` subtracts the mean row of the matrix: each row of the transpose minus its own mean.
+
+    Memory: one strip, of `STRIP_BYTES` float64 or of `chunk_rows` columns, whichever is more.
     """
 
-    STRIP_BYTES = 32 << 20
+    STRIP_BYTES = 16 << 20
 
-    def __init__(self, blocks: RowBlocks, finite: np.ndarray, centered: bool = False) -> None:
-        self._blocks, self._finite, self._centered = blocks, finite, centered
-        self.n_rows, self.n_columns = blocks.n_columns, int(finite.sum())
-        self._width = max(64, self.STRIP_BYTES // (8 * max(1, self.n_columns)))
+    def __init__(self, blocks: RowBlocks, usable: np.ndarray, centered: bool = False) -> None:
+        self._blocks, self.usable, self._centered = blocks, usable, centered
+        self.n_rows, self.n_columns = blocks.n_columns, int(usable.sum())
+        self.width = max(chunk_rows(self.n_columns), self.STRIP_BYTES // (8 * max(1, self.n_columns)))
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        for strip in self._gathered():
+        """Pieces (b, n_columns) float64 of the transpose, which lie columns first."""
+        for columns in _column_strips(self._blocks, self.width):
+            strip = columns[self.usable].astype(np.float64)
             if self._centered:
                 strip -= strip.mean(axis=0)
                 strip -= strip.mean(axis=0)  # the first mean was rounded at its own scale
             yield strip.T
 
-    def _gathered(self) -> Iterator[np.ndarray]:
-        """Strips of columns, (n_finite, width) float64."""
-        if isinstance(self._blocks, Transposed):
-            for block in self._blocks.source:
-                yield block.T[self._finite].astype(np.float64)
-            return
-        for left in range(0, self.n_rows, self._width):
-            strip = np.empty((self.n_columns, min(self._width, self.n_rows - left)))
-            row = filled = 0
-            for block in self._blocks:
-                kept = block[self._finite[row : row + len(block)], left : left + self._width]
-                strip[filled : filled + len(kept)] = kept
-                row, filled = row + len(block), filled + len(kept)
-            yield strip
+
+def _column_strips(blocks: RowBlocks, width: int) -> Iterator[np.ndarray]:
+    """All columns in order, (n_rows, w) each, w = `width` where it can be chosen."""
+    if isinstance(blocks, Transposed):
+        yield from (block.T for block in blocks.source)
+        return
+    for left in range(0, blocks.n_columns, width):
+        yield read_columns(blocks, left, min(left + width, blocks.n_columns))
+
+
+def read_columns(blocks: RowBlocks, start: int, stop: int) -> np.ndarray:
+    """Columns [start, stop) of every row, (n_rows, stop − start)."""
+    if hasattr(blocks, "columns"):
+        return blocks.columns(start, stop)
+    return np.concatenate([block[:, start:stop] for block in blocks])
+
+
+class Chunks:
+    """Blocks of any size and type as float64 chunks of at most `n_rows` rows, in one buffer that is used again."""
+
+    def __init__(self, n_rows: int, n_columns: int) -> None:
+        self.n_rows = n_rows
+        self._buffer = np.empty((n_rows, n_columns))
+
+    def of(self, block: np.ndarray) -> Iterator[np.ndarray]:
+        """Each chunk is valid, and may be changed, until the next one is asked for."""
+        for start in range(0, len(block), self.n_rows):
+            part = block[start : start + self.n_rows]
+            chunk = self._buffer[: len(part)]
+            np.copyto(chunk, part)
+            yield chunk
+
+
+def squared_lengths(block: np.ndarray) -> np.ndarray:
+    """Σⱼ xⱼ² of each row in float64, (b,); Inf or NaN where it cannot be told."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.einsum("ij,ij->i", block, block, dtype=np.float64)
+
+
+def usable_rows(squares: np.ndarray) -> np.ndarray:
+    """Which rows can be used, by their squared lengths (b,): no NaN, no Inf, nothing so large that sums would overflow."""
+    return squares < LARGEST_SQUARE
 
 
 def finite_rows(block: np.ndarray) -> np.ndarray:
-    """Which rows can be used, (b,) bool: no NaN, no Inf, and small enough that squares stay finite."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return np.isfinite(np.einsum("ij,ij->i", block, block, dtype=np.float64))
+    """Which rows of a block can be used, (b,) bool."""
+    return usable_rows(squared_lengths(block))

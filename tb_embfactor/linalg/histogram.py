@@ -46,6 +46,12 @@ class SizeHistogram:
         self.smallest = min(self.smallest, float(positive.min()))
         self.largest = max(self.largest, float(positive.max()))
 
+    def merge(self, other: SizeHistogram) -> None:
+        self.n_zero += other.n_zero
+        self.counts += other.counts
+        self.energies += other.energies
+        self.smallest, self.largest = min(self.smallest, other.smallest), max(self.largest, other.largest)
+
     def quantiles(self, shares: Iterable[float]) -> tuple[float, ...]:
         """The numbers below which `shares` of all lie, to the width of a bin; exact for 0 and 1."""
         counted = self.n_zero + np.cumsum(self.counts)

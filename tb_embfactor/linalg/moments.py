@@ -1,18 +1,23 @@
 """The one pass over the rows that everything else follows from.
 
 Why float64: a Gram matrix squares the condition number. In float32 it loses every singular value below about
-3e-4·σ₁; in float64 it holds them to 1e-6 of σ₁ and better, and a second pass (`spectrum.py`) restores the rest.
+3e-4·σ₁; in float64 it holds them to 1e-6 of σ₁ and better, and a second pass (`refinement.py`) restores the rest.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Self, TypeVar
 
 import numpy as np
-from scipy.linalg.blas import dsyrk
 
-from tb_embfactor.linalg.blocks import Progress, RowBlocks, finite_rows, pairs
-from tb_embfactor.linalg.row_statistics import RowStatistics
+from tb_embfactor.linalg.blocks import Chunks, Progress, RowBlocks, chunk_rows, pairs, squared_lengths, usable_rows
+from tb_embfactor.linalg.crew import Crew
+from tb_embfactor.linalg.products import Map, add_gram, add_product, is_shared, mirror_upper, subtract_outer
+from tb_embfactor.linalg.row_statistics import RowStatistics, RowSummary
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -20,8 +25,8 @@ class Moments:
     """Sums over the usable rows x of a matrix, all float64.
 
     mean : (d,). gram : (d, d), Σ (x−mean)(x−mean)ᵀ. unit_sum : (d,), Σ x/‖x‖ over the n_nonzero rows that are not zero.
-    squared_sum : Σ‖x−shift‖², what the rounding errors of `gram` are proportional to.
-    block_rows : rows in the largest block, which the error bound depends on.
+    norm : of the shifted rows and what their mean left over, ‖x−shift‖_F + √n·‖mean−shift‖; rounding errors of `gram` are
+    proportional to its square. n_roundings : how many meet in one entry of `gram`. rows : zeros and norms.
     """
 
     n_rows: int
@@ -30,102 +35,9 @@ class Moments:
     mean: np.ndarray
     gram: np.ndarray
     unit_sum: np.ndarray
-    squared_sum: float
-    block_rows: int
-
-
-def accumulate(blocks: RowBlocks, progress: Progress | None = None, rows: RowStatistics | None = None) -> Moments:
-    """Second moments about the mean, in one pass.
-
-    Rows are shifted by the mean of the first block before they are squared, so that a common mean far larger than
-    the spread costs no digits. Rows with NaN or Inf are left out and counted. `rows` is shown each block.
-
-    Cost: one pass, V·d² multiply-adds (half of them, by symmetry), 2 d² + 2 blocks of float64.
-    """
-    d = blocks.n_columns
-    gram = np.zeros((d, d), order="F")
-    shift = total = np.zeros(d)
-    unit_sum = np.zeros(d)
-    n_rows = n_read = n_nonzero = largest = 0
-    squared_sum = 0.0
-    for raw in blocks:
-        n_read += len(raw)
-        block = raw.astype(np.float64)  # a copy: it is shifted in place below
-        usable = finite_rows(block)
-        if not usable.all():
-            block = block[usable]
-        if not len(block):
-            continue
-        norms = _norms(block)
-        unit_sum += _unit_sum(block, norms)
-        if rows:
-            rows.add(block, norms)
-        if n_rows == 0:
-            shift, total = block.mean(axis=0), np.zeros(d)
-        block -= shift
-        total += block.sum(axis=0)
-        squared_sum += float(np.einsum("ij,ij->", block, block))
-        gram = dsyrk(1.0, block.T, beta=1.0, c=gram, overwrite_c=1)  # the upper triangle
-        n_rows += len(block)
-        n_nonzero += int(np.count_nonzero(norms))
-        largest = max(largest, len(block))
-        if progress:
-            progress(n_read / blocks.n_rows)
-    mirror_upper(gram)
-    if n_rows:
-        gram -= np.outer(total, total / n_rows)
-    return Moments(
-        n_rows=n_rows,
-        n_skipped=n_read - n_rows,
-        n_nonzero=n_nonzero,
-        mean=shift + total / max(1, n_rows),
-        gram=gram,
-        unit_sum=unit_sum,
-        squared_sum=squared_sum,
-        block_rows=largest,
-    )
-
-
-class RowSums:
-    """What a pass over a wide matrix has to know of its rows before its columns are read.
-
-    usable : (V,) bool. n_rows, n_nonzero : counts among them. total : (d,) Σ x. unit_sum : (d,) Σ x/‖x‖.
-    statistics : zeros and norms of the rows.
-    """
-
-    def __init__(self, blocks: RowBlocks) -> None:
-        self.total = np.zeros(blocks.n_columns)
-        self.unit_sum = np.zeros(blocks.n_columns)
-        self.n_nonzero = 0
-        self.statistics = RowStatistics()
-        masks = []
-        for raw in blocks:
-            usable = finite_rows(raw)
-            block = raw[usable].astype(np.float64)
-            norms = _norms(block)
-            self.statistics.add(block, norms)
-            self.unit_sum += _unit_sum(block, norms)
-            self.total += block.sum(axis=0)
-            self.n_nonzero += int(np.count_nonzero(norms))
-            masks.append(usable)
-        self.usable = np.concatenate(masks)
-        self.n_rows = int(self.usable.sum())
-
-
-def mirror_upper(gram: np.ndarray) -> None:
-    """Fill the lower triangle of a symmetric matrix of which a BLAS routine wrote the upper one."""
-    for column in range(len(gram) - 1):  # one column at a time: index arrays would cost more than the matrix
-        gram[column + 1 :, column] = gram[column, column + 1 :]
-
-
-def _norms(block: np.ndarray) -> np.ndarray:
-    """‖x‖ of each row, (b,)."""
-    return np.sqrt(np.einsum("ij,ij->i", block, block))
-
-
-def _unit_sum(block: np.ndarray, norms: np.ndarray) -> np.ndarray:
-    """Σ x/‖x‖ over the rows that are not zero."""
-    return np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0) @ block
+    norm: float
+    n_roundings: int
+    rows: RowSummary
 
 
 @dataclass(frozen=True)
@@ -144,12 +56,45 @@ class CrossMoments:
     cross: np.ndarray
 
 
+def accumulate(blocks: RowBlocks, progress: Progress | None = None) -> Moments:
+    """Second moments about the mean, in one pass.
+
+    Rows are shifted by the mean of the first block before they are squared, so that a common mean far larger than
+    the spread costs no digits. Rows with NaN or Inf are left out and counted.
+
+    Cost: one pass, V·d² multiply-adds (half of them, by symmetry). Memory: d² float64 for each thread, or once
+    above d = `products.TILE`, and a few blocks.
+    """
+    rows = iter(blocks)
+    first = next(rows)
+    shift = _provisional_mean(first)
+    with Crew() as crew:
+        report = reporting(progress, blocks.n_rows)
+        sums = crew.accumulate(lambda: _MomentSums(shift), _from(first, rows), is_shared(blocks.n_columns), report)
+    mirror_upper(sums.gram)
+    offset = sums.total / max(1, sums.n_rows)
+    norm = float(np.sqrt(np.trace(sums.gram)) + np.sqrt(sums.n_rows) * np.linalg.norm(offset))
+    subtract_outer(sums.gram, sums.total, offset)
+    return Moments(
+        n_rows=sums.n_rows,
+        n_skipped=blocks.n_rows - sums.n_rows,
+        n_nonzero=sums.n_nonzero,
+        mean=shift + offset,
+        gram=sums.gram,
+        unit_sum=sums.unit_sum,
+        norm=norm,
+        n_roundings=sums.chunks.n_rows + sums.n_products,
+        rows=sums.statistics.summary(),
+    )
+
+
 def cross_moments(a: RowBlocks, b: RowBlocks, progress: Progress | None = None) -> CrossMoments:
     """Second moments of two matrices with the same rows, and between them, over the rows that are usable in both.
 
     a : (V, d), b : (V, e); row i of one belongs to row i of the other.
 
-    Cost: one pass over both, V·(d² + 2·d·e + e²) flops; d² + d·e + e² float64 and a few blocks.
+    Cost: one pass over both, V·(d² + 2·d·e + e²) flops. Memory: d² + d·e + e² float64 for each thread, or once where a side
+    is above `products.TILE`.
 
     >>> from tb_embfactor.linalg.blocks import ArrayBlocks
     >>> x = np.array([[1.0, 0.0], [3.0, 2.0], [np.nan, 1.0]])
@@ -157,23 +102,150 @@ def cross_moments(a: RowBlocks, b: RowBlocks, progress: Progress | None = None) 
     array([[4., 4.],
            [4., 4.]])
     """
-    d, n_rows, n_read = a.n_columns, 0, 0
-    gram = np.zeros((d + b.n_columns, d + b.n_columns), order="F")
-    shift = total = np.zeros(len(gram))
-    for block_a, block_b in pairs(a, b):
-        n_read += len(block_a)
-        usable = finite_rows(block_a) & finite_rows(block_b)
-        both = np.concatenate([block_a[usable], block_b[usable]], axis=1, dtype=np.float64)
-        if len(both):
-            if n_rows == 0:
-                shift = both.mean(axis=0)
-            both -= shift
-            total = total + both.sum(axis=0)
-            gram = dsyrk(1.0, both.T, beta=1.0, c=gram, overwrite_c=1)
-            n_rows += len(both)
+    rows = pairs(a, b)
+    first = next(rows)
+    shift_a, shift_b = _provisional_mean(first[0]), _provisional_mean(first[1])
+    with Crew() as crew:
+        report = reporting(progress, a.n_rows)
+        share_items = is_shared(a.n_columns, b.n_columns)
+        sums = crew.accumulate(
+            lambda: _CrossSums(shift_a, shift_b), _from(first, rows), share_items, lambda blocks: report(blocks[0])
+        )
+    offset_a, offset_b = sums.total_a / max(1, sums.n_rows), sums.total_b / max(1, sums.n_rows)
+    for gram, total, offset in ((sums.gram_a, sums.total_a, offset_a), (sums.gram_b, sums.total_b, offset_b)):
+        mirror_upper(gram)
+        subtract_outer(gram, total, offset)
+    subtract_outer(sums.cross, sums.total_a, offset_b)
+    return CrossMoments(
+        n_rows=sums.n_rows,
+        n_skipped=a.n_rows - sums.n_rows,
+        mean_a=shift_a + offset_a,
+        mean_b=shift_b + offset_b,
+        gram_a=sums.gram_a,
+        gram_b=sums.gram_b,
+        cross=sums.cross,
+    )
+
+
+class _MomentSums:
+    def __init__(self, shift: np.ndarray) -> None:
+        d = len(shift)
+        self.gram = np.zeros((d, d), order="F")
+        self.total, self.unit_sum = np.zeros(d), np.zeros(d)
+        self.n_rows = self.n_nonzero = self.n_products = 0
+        self.statistics = RowStatistics()
+        self._shift, self.chunks = shift, Chunks(chunk_rows(d), d)
+
+    def add(self, block: np.ndarray, each: Map) -> None:
+        for chunk in self.chunks.of(block):
+            squares = squared_lengths(chunk)
+            usable = usable_rows(squares)
+            x = chunk if usable.all() else chunk[usable]
+            norms = np.sqrt(squares[usable])
+            self.statistics.add(x, norms)
+            self.unit_sum += _sum_units(x, norms)
+            x -= self._shift
+            self.total += x.sum(axis=0)
+            add_gram(self.gram, x, each)
+            self.n_rows += len(x)
+            self.n_nonzero += int(np.count_nonzero(norms))
+            self.n_products += 1
+
+    def merge(self, other: Self) -> None:
+        self.gram += other.gram
+        self.total += other.total
+        self.unit_sum += other.unit_sum
+        self.statistics.merge(other.statistics)
+        self.n_rows += other.n_rows
+        self.n_nonzero += other.n_nonzero
+        self.n_products += other.n_products
+
+
+class _CrossSums:
+    def __init__(self, shift_a: np.ndarray, shift_b: np.ndarray) -> None:
+        d, e = len(shift_a), len(shift_b)
+        self.gram_a, self.gram_b = np.zeros((d, d), order="F"), np.zeros((e, e), order="F")
+        self.cross = np.zeros((d, e), order="F")
+        self.total_a, self.total_b = np.zeros(d), np.zeros(e)
+        self.n_rows = 0
+        n_rows = min(chunk_rows(d), chunk_rows(e))
+        self._a, self._b = (shift_a, Chunks(n_rows, d)), (shift_b, Chunks(n_rows, e))
+
+    def add(self, blocks: tuple[np.ndarray, np.ndarray], each: Map) -> None:
+        (shift_a, chunks_a), (shift_b, chunks_b) = self._a, self._b
+        for a, b in zip(chunks_a.of(blocks[0]), chunks_b.of(blocks[1]), strict=True):
+            usable = usable_rows(squared_lengths(a)) & usable_rows(squared_lengths(b))
+            if not usable.all():
+                a, b = a[usable], b[usable]
+            a -= shift_a
+            b -= shift_b
+            self.total_a += a.sum(axis=0)
+            self.total_b += b.sum(axis=0)
+            add_gram(self.gram_a, a, each)
+            add_gram(self.gram_b, b, each)
+            add_product(self.cross, a, b, each)
+            self.n_rows += len(a)
+
+    def merge(self, other: Self) -> None:
+        self.gram_a += other.gram_a
+        self.gram_b += other.gram_b
+        self.cross += other.cross
+        self.total_a += other.total_a
+        self.total_b += other.total_b
+        self.n_rows += other.n_rows
+
+
+class RowSums:
+    """What a pass over a wide matrix has to know of its rows before its columns are read.
+
+    usable : (V,) bool. n_rows, n_nonzero : counts among them. total : (d,) Σ x. unit_sum : (d,) Σ x/‖x‖.
+    statistics : zeros and norms of the rows.
+    """
+
+    def __init__(self, blocks: RowBlocks) -> None:
+        self.total = np.zeros(blocks.n_columns)
+        self.unit_sum = np.zeros(blocks.n_columns)
+        self.n_nonzero = 0
+        self.statistics = RowStatistics()
+        masks = []
+        for block in blocks:
+            squares = squared_lengths(block)
+            usable = usable_rows(squares)
+            x, norms = block[usable].astype(np.float64), np.sqrt(squares[usable])
+            self.statistics.add(x, norms)
+            self.unit_sum += _sum_units(x, norms)
+            self.total += x.sum(axis=0)
+            self.n_nonzero += int(np.count_nonzero(norms))
+            masks.append(usable)
+        self.usable = np.concatenate(masks)
+        self.n_rows = int(self.usable.sum())
+
+
+def _sum_units(rows: np.ndarray, norms: np.ndarray) -> np.ndarray:
+    """Σ x/‖x‖ over the rows that are not zero."""
+    return np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0) @ rows
+
+
+def _from(first: Item, rest: Iterator[Item]) -> Iterator[Item]:
+    """What an iterator gave first, and the rest of it; closing this closes the iterator."""
+    yield first
+    yield from rest
+
+
+def _provisional_mean(block: np.ndarray) -> np.ndarray:
+    """Of the usable rows of a block, (d,) float64; zeros where there is none."""
+    rows = block[usable_rows(squared_lengths(block))]
+    return rows.mean(axis=0, dtype=np.float64) if len(rows) else np.zeros(block.shape[1])
+
+
+def reporting(progress: Progress | None, n_rows: int) -> Callable[[np.ndarray], None]:
+    """Reports the share of the rows that has been taken up, block by block."""
+    n_seen = 0
+
+    def report(block: np.ndarray) -> None:
+        nonlocal n_seen
+        n_seen += len(block)
         if progress:
-            progress(n_read / a.n_rows)
-    mirror_upper(gram)
-    gram -= np.outer(total, total / max(1, n_rows))
-    mean = shift + total / max(1, n_rows)
-    return CrossMoments(n_rows, n_read - n_rows, mean[:d], mean[d:], gram[:d, :d], gram[d:, d:], gram[:d, d:])
+            progress(n_seen / n_rows)
+
+    return report

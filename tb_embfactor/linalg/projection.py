@@ -38,7 +38,7 @@ def principal_scores(spectrum: Spectrum, n_components: int) -> AffineMap:
     """PCA of W: the centred rows along their own principal axes (U·S of the centred matrix)."""
     svd = spectrum.centered
     k = min(n_components, max(1, svd.rank))
-    return AffineMap(spectrum.mean, svd.right[:, :k], svd.singular_values[:k], shares(svd)[:k])
+    return AffineMap(spectrum.mean, svd.leading(k), svd.singular_values[:k], shares(svd)[:k])
 
 
 def scores_on_axes(spectrum: Spectrum, axes: np.ndarray) -> AffineMap:
@@ -53,7 +53,7 @@ def left_vectors(spectrum: Spectrum, n_components: int) -> AffineMap:
     """Rows of U of W as stored: x ↦ x·V·diag(1/σ), for the singular values that are not null."""
     svd = spectrum.stored
     k = min(n_components, max(1, svd.rank))
-    return AffineMap(np.zeros(spectrum.n_columns), svd.right[:, :k] * inverse(svd)[:k], svd.singular_values[:k], shares(svd)[:k])
+    return AffineMap(np.zeros(spectrum.n_columns), svd.leading(k) * inverse(svd)[:k], svd.singular_values[:k], shares(svd)[:k])
 
 
 def pca_of_left_vectors(spectrum: Spectrum, n_components: int) -> AffineMap:
@@ -63,7 +63,7 @@ def pca_of_left_vectors(spectrum: Spectrum, n_components: int) -> AffineMap:
     """
     svd, n = spectrum.stored, spectrum.n_rows
     rank = max(1, svd.rank)
-    to_left = svd.right[:, :rank] * inverse(svd)[:rank]
+    to_left = svd.leading(rank) * inverse(svd)[:rank]
     mean_left = spectrum.mean @ to_left
     along_mean = min(1.0, n * float(mean_left @ mean_left))  # n‖ū‖²: at most 1, for 1/√n is a unit vector
     k = min(n_components, rank)
@@ -77,7 +77,7 @@ def pca_of_left_vectors(spectrum: Spectrum, n_components: int) -> AffineMap:
 def right_vectors(spectrum: Spectrum, n_components: int) -> tuple[np.ndarray, Svd]:
     """Columns of V as coordinates: one point for each of the d parameters, (d, k)."""
     svd = spectrum.stored
-    return svd.right[:, : min(n_components, max(1, svd.rank))], svd
+    return svd.leading(min(n_components, max(1, svd.rank))), svd
 
 
 def shares(svd: Svd) -> np.ndarray:

@@ -1,34 +1,30 @@
 """Exact singular values and right singular vectors of a matrix that is read in row blocks.
 
-The first pass gives the second moments G; its eigenvalues λ are σ². Rounding disturbs every λ by at most
-ε = (b + n/b)·u·Σ‖x‖² (b rows a block, u = 2⁻⁵³), so σ is known to ε/(2λ) relative. Where that is not good enough
-(a collapsed or steep spectrum, which is just what people come to see) a second pass reads the rows again, times
-T = V·diag(1/σ) of the first pass. These columns have norms near one, so their Gram matrix loses nothing, and
-W = Y·T⁻¹ gives back the singular values to about d·u·‖W‖_F absolute: the accuracy of LAPACK on the whole matrix.
-It is the Cholesky-QR idea with an eigendecomposition in place of Cholesky, because columns may be zero
-(Fukaya et al. 2014, "CholeskyQR2"; Drmač & Veselić 2008 for the preconditioned Gram matrix).
+The first pass gives the second moments S; its eigenvalues λ are σ². Rounding disturbs every λ by at most
+ε = r·u·‖W‖_F² (r roundings meet in an entry, u = 2⁻⁵³), so σ is known to ε/(2λ) relative. Where that is not good enough
+(a collapsed or steep spectrum, which is just what people come to see) a second pass finds the small ones (`refinement.py`).
 
-Both spectra, of W as stored and of its centred rows, come from the centred moments: with R the d×d factor of
-the centred rows (RᵀR = centred moments), WᵀW = RᵀR + n·μμᵀ, so the singular values of W are those of [R; √n·μᵀ].
+Both spectra, of W as stored and of its centred rows, come from the moments about the mean: WᵀW = S + n·μμᵀ. So where all of S
+is good, those of W as stored follow from the small factor [diag(σ)·Vᵀ; √n·μᵀ], and need no second pass of their own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.linalg
-from scipy.linalg.blas import dsyrk
 
 from tb_embfactor.errors import MatrixError
-from tb_embfactor.linalg.blocks import Progress, RowBlocks, Strips, finite_rows
-from tb_embfactor.linalg.moments import Moments, RowSums, accumulate, mirror_upper
-from tb_embfactor.linalg.row_statistics import RowStatistics, RowSummary
+from tb_embfactor.linalg.axes import Axes, KnownAxes, ShiftedAxes, StripAxes
+from tb_embfactor.linalg.blocks import Chunks, Progress, RowBlocks, Strips, chunk_rows, finite_rows
+from tb_embfactor.linalg.crew import BLAS, Crew
+from tb_embfactor.linalg.moments import Moments, RowSums, accumulate, reporting
+from tb_embfactor.linalg.products import Map, add_gram, is_shared, mirror_upper, subtract_outer
+from tb_embfactor.linalg.refinement import TINY, TOLERANCE, UNIT, Eigen, Factors, Tail, eigh, eigh_rounding, eigvalsh, refine
+from tb_embfactor.linalg.row_statistics import RowSummary
 
-UNIT = 2.0**-53
-TINY = float(np.finfo(np.float64).tiny)
-TOLERANCE = 1e-7  # largest relative error of a singular value that is accepted without a second pass
-ALGORITHM = 2  # part of every cache key: raise it when an answer changes
+ALGORITHM = 3  # part of every cache key: raise it when an answer changes
 
 
 @dataclass(frozen=True)
@@ -37,18 +33,26 @@ class Svd:
 
     singular_values : (k,) float64, descending. error_bound : (k,) relative, to first order; Infinity marks a
     value that cannot be told from zero: it is given as 0 and known only to be at most `null_bound`.
-    right : (d, k), columns of unit length; the entry of largest magnitude of each is positive.
     """
 
     singular_values: np.ndarray
     error_bound: np.ndarray
-    right: np.ndarray
     null_bound: float
+    axes: Axes
 
     @property
     def rank(self) -> int:
         """Numerical rank: how many singular values differ from zero."""
         return int(np.count_nonzero(self.singular_values))
+
+    @property
+    def right(self) -> np.ndarray:
+        """(d, k) right singular vectors, columns of unit length; the entry of largest magnitude of each is positive."""
+        return self.leading(len(self.singular_values))
+
+    def leading(self, k: int) -> np.ndarray:
+        """The first k right singular vectors, (d, k). They may have to be computed: see `axes.py`."""
+        return self.axes.leading(k)
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,9 @@ def decompose(blocks: RowBlocks, name: str = "the matrix", progress: Progress | 
 
     Raises MatrixError for a matrix without entries or without a finite row.
 
-    Cost for V ≥ d: one pass and V·d² flops, or two passes and 3·V·d² flops where the error bound asks for it; plus
-    O(d³); memory a few d×d float64 and two blocks, whatever V. For V < d the roles of the sides change.
+    Cost for V ≥ d: one pass and V·d² flops; where the error bound asks for it a second pass, of 2·V·d·t + V·t² for t small
+    singular values; plus O(d³). Memory: d² float64 for each thread (once above d = 1024) and a few, whatever V. For V < d the
+    roles of the sides change; right singular vectors are then found when they are asked for, with one more pass.
 
     >>> from tb_embfactor.linalg.blocks import ArrayBlocks
     >>> decompose(ArrayBlocks(np.diag([3.0, 2.0, 1.0]))).stored.singular_values
@@ -81,15 +86,15 @@ def decompose(blocks: RowBlocks, name: str = "the matrix", progress: Progress | 
     """
     if blocks.n_rows < 1 or blocks.n_columns < 1:
         raise MatrixError("matrix_empty", matrix=name, shape=[blocks.n_rows, blocks.n_columns])
-    return (_tall if blocks.n_rows >= blocks.n_columns else _wide)(blocks, name, progress or (lambda share: None))
+    with BLAS:
+        return (_tall if blocks.n_rows >= blocks.n_columns else _wide)(blocks, name, progress or (lambda share: None))
 
 
 def _tall(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
-    statistics = RowStatistics()
-    moments, centered, passes = _solve(blocks, name, progress, center=True, rows=statistics)
-    mean_row = np.sqrt(moments.n_rows) * moments.mean
-    stored = _first_pass(moments, center=False) if passes == 1 else None
-    limit = min(blocks.n_rows, blocks.n_columns)
+    moments = accumulate(blocks, _part(progress, 0, 2))
+    _require_rows(moments.n_rows, blocks.n_rows, name)
+    stored, centered, passes = _solve(blocks, moments, _part(progress, 1, 2))
+    progress(1.0)
     return Spectrum(
         n_rows=moments.n_rows,
         n_skipped=moments.n_skipped,
@@ -97,26 +102,45 @@ def _tall(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
         mean=moments.mean,
         n_nonzero=moments.n_nonzero,
         unit_sum=moments.unit_sum,
-        stored=_leading(stored or _append_row(centered, mean_row), limit),
-        centered=_leading(centered, limit),
+        stored=stored,
+        centered=centered,
         passes=passes,
-        rows=statistics.summary(),
+        rows=moments.rows,
     )
 
 
+def _solve(blocks: RowBlocks, moments: Moments, progress: Progress) -> tuple[Svd, Svd, int]:
+    """The factors of the rows as stored, of the centred rows, and how many passes they took. Overwrites the moments."""
+    n, d, mean = moments.n_rows, blocks.n_columns, moments.mean
+    mean_row = np.sqrt(n) * mean
+    gram = moments.gram.copy(order="F")
+    subtract_outer(gram, -mean_row, mean_row)
+    centered = _eigen(moments.gram, moments.norm, moments.n_roundings, rank=min(d, n - 1))
+    norm = moments.norm + float(np.linalg.norm(mean_row))
+    noise = _noise(norm, moments.n_roundings, float(np.trace(gram)), d)
+    if noise <= 2 * TOLERANCE * centered.values[-1]:  # then both are good, for no eigenvalue of `gram` is smaller
+        factors = centered.factors
+        values = eigvalsh(gram)
+        shifted = ShiftedAxes(factors.values, KnownAxes(factors.vectors), mean, n)
+        return Svd(np.sqrt(values), noise / (2 * values), 0.0, shifted), _svd(factors), 1
+    stored = _eigen(gram, norm, moments.n_roundings, rank=min(d, n))
+    if centered.is_good:
+        factors = centered.factors
+        rows = np.vstack([factors.values[:, None] * factors.vectors.T, mean_row])
+        plain = stored.factors if stored.is_good else refine([Tail(stored)], [rows], lambda: _as_is)[0]
+        return _svd(plain, factors.bound[: centered.rank].max(initial=0.0)), _svd(factors), 1
+    tails = ([] if stored.is_good else [Tail(stored)]) + [Tail(centered, mean)]
+    *refined, centered_factors = refine(tails, blocks, lambda: _Usable(d), reporting(progress, blocks.n_rows))
+    return _svd(refined[0] if refined else stored.factors), _svd(centered_factors), 2
+
+
 def _wide(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
-    """Fewer rows than columns: factor the transpose, whose Gram matrix is small, and turn its left vectors into right ones."""
+    """Fewer rows than columns: factor the transpose, whose Gram matrix is small."""
     rows = RowSums(blocks)
     _require_rows(rows.n_rows, blocks.n_rows, name)
-    factored: dict[bool, Svd] = {}
-    passes = 1
-    for part, centered in enumerate((False, True)):
-        strips = Strips(blocks, rows.usable, centered)
-        _, svd, n_passes = _solve(strips, name, _half(progress, part), center=False)
-        inverse = np.divide(1.0, svd.singular_values, out=np.zeros(len(svd.singular_values)), where=svd.singular_values > 0)
-        right = np.concatenate([strip @ (svd.right * inverse) for strip in strips])
-        factored[centered] = Svd(svd.singular_values, svd.error_bound, signed(right), svd.null_bound)
-        passes = max(passes, n_passes)
+    stored, passes = _solve_strips(Strips(blocks, rows.usable), rows.n_rows, _part(progress, 0, 2))
+    centered, more = _solve_strips(Strips(blocks, rows.usable, centered=True), rows.n_rows - 1, _part(progress, 1, 2))
+    progress(1.0)
     return Spectrum(
         n_rows=rows.n_rows,
         n_skipped=blocks.n_rows - rows.n_rows,
@@ -124,126 +148,86 @@ def _wide(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
         mean=rows.total / rows.n_rows,
         n_nonzero=rows.n_nonzero,
         unit_sum=rows.unit_sum,
-        stored=factored[False],
-        centered=factored[True],
-        passes=passes,
+        stored=stored,
+        centered=centered,
+        passes=max(passes, more),
         rows=rows.statistics.summary(),
     )
 
 
-def _solve(
-    blocks: RowBlocks, name: str, progress: Progress, center: bool, rows: RowStatistics | None = None
-) -> tuple[Moments, Svd, int]:
-    """The factors of tall rows, centred or not, by one pass or two."""
-    moments = accumulate(blocks, _half(progress, 0), rows)
-    _require_rows(moments.n_rows, blocks.n_rows, name)
-    svd, passes = _first_pass(moments, center), 1
-    if svd is None:
-        svd, passes = _second_pass(blocks, moments, center, _half(progress, 1)), 2
-    progress(1.0)
-    return moments, svd, passes
+def _solve_strips(strips: Strips, rank: int, progress: Progress) -> tuple[Svd, int]:
+    """The factors of the transpose of some strips, and how many passes they took."""
+    with Crew() as crew:
+        report = reporting(_part(progress, 0, 2), strips.n_rows)
+        sums = crew.accumulate(lambda: _GramSums(strips.n_columns), strips, is_shared(strips.n_columns), report)
+    mirror_upper(sums.gram)
+    eigen = _eigen(sums.gram, float(np.sqrt(np.trace(sums.gram))), sums.n_roundings, rank)
+    factors, passes = eigen.factors, 1
+    if not eigen.is_good:
+        (factors,) = refine([Tail(eigen)], strips, lambda: _as_is, reporting(_part(progress, 1, 2), strips.n_rows))
+        passes = 2
+    return _svd(factors, axes=StripAxes(strips, factors.vectors, factors.values)), passes
 
 
-def _moments_about(moments: Moments, center: bool) -> tuple[np.ndarray, float]:
-    """The second moments of the rows, centred or not, and the bound ε on the error of any of their eigenvalues."""
-    underflow = moments.n_rows * TINY  # squares below it are lost
-    if center:
-        return moments.gram, _spread(moments) * UNIT * moments.squared_sum + underflow
-    mean_square = moments.n_rows * float(moments.mean @ moments.mean)
-    gram = moments.gram + np.outer(moments.mean, moments.n_rows * moments.mean)
-    return gram, _spread(moments) * UNIT * (moments.squared_sum + mean_square) + underflow
+class _GramSums:
+    def __init__(self, d: int) -> None:
+        self.gram = np.zeros((d, d), order="F")
+        self._largest = self._n_products = 0
+
+    @property
+    def n_roundings(self) -> int:
+        return self._largest + self._n_products
+
+    def add(self, rows: np.ndarray, each: Map) -> None:
+        add_gram(self.gram, rows, each)
+        self._largest = max(self._largest, len(rows))
+        self._n_products += 1
+
+    def merge(self, other: _GramSums) -> None:
+        self.gram += other.gram
+        self._largest = max(self._largest, other._largest)
+        self._n_products += other._n_products
 
 
-def _spread(moments: Moments) -> float:
-    """b + n/b: how many roundings meet in one entry of a Gram matrix summed by blocks of b rows."""
-    return moments.block_rows + moments.n_rows / moments.block_rows
+class _Usable:
+    """From a block to its usable rows, in float64 chunks."""
+
+    def __init__(self, n_columns: int) -> None:
+        self._chunks = Chunks(chunk_rows(n_columns), n_columns)
+
+    def __call__(self, block: np.ndarray) -> Iterator[np.ndarray]:
+        for chunk in self._chunks.of(block):
+            usable = finite_rows(chunk)
+            yield chunk if usable.all() else chunk[usable]
 
 
-def _first_pass(moments: Moments, center: bool) -> Svd | None:
-    """Singular values from the moments alone; None where rounding may have disturbed one by more than `TOLERANCE`."""
-    gram, noise = _moments_about(moments, center)
-    eigenvalues, right = _eigh(gram)
-    if not noise <= 2 * TOLERANCE * eigenvalues[-1]:
-        return None
-    return Svd(np.sqrt(eigenvalues), noise / (2 * eigenvalues), signed(right), 0.0)
+def _as_is(rows: np.ndarray) -> Iterator[np.ndarray]:
+    yield rows
 
 
-def _second_pass(blocks: RowBlocks, moments: Moments, center: bool, progress: Progress) -> Svd:
-    """Singular values from the Gram matrix of the rows times V·diag(1/σ), in which nothing is small but what is null."""
-    moments_gram, noise = _moments_about(moments, center)
-    eigenvalues, right = _eigh(moments_gram)
-    floor = np.sqrt(noise)  # below it the first pass knows no direction
-    scale = np.sqrt(np.maximum(eigenvalues, floor**2))
-    whiten = right / scale
-    d = len(scale)
-    gram, total, n_read = np.zeros((d, d), order="F"), np.zeros(d), 0
-    for raw in blocks:
-        block = raw.astype(np.float64)
-        usable = finite_rows(block)
-        if not usable.all():
-            block = block[usable]
-        if center:
-            block -= moments.mean
-        whitened = block @ whiten
-        total += whitened.sum(axis=0)
-        gram = dsyrk(1.0, whitened.T, beta=1.0, c=gram, overwrite_c=1)
-        n_read += len(raw)
-        progress(n_read / blocks.n_rows)
-    mirror_upper(gram)
-    if center:  # what rounding of the mean left over
-        gram -= np.outer(total, total / moments.n_rows)
-    whitened_eigenvalues, rotation = _eigh(gram)
-    factor = (np.sqrt(np.maximum(whitened_eigenvalues, 0))[:, None] * rotation.T) * scale @ right.T
-    values, right = _svd(factor)
-
-    relative = _spread(moments) * UNIT * float(np.trace(gram)) / 2
-    below = floor / np.clip(values, 1e-12 * floor, floor)  # how far a value lies under the whitening's reach
-    rows_norm = np.sqrt(moments.squared_sum) + np.sqrt(moments.n_rows) * np.linalg.norm(moments.mean) * (not center)
-    absolute = d * UNIT * (rows_norm + values[0]) + UNIT * np.sqrt(moments.n_rows) * np.linalg.norm(moments.mean)
-    return _bounded(values, right, relative * below**2, absolute)
+def _eigen(gram: np.ndarray, norm: float, n_roundings: int, rank: int) -> Eigen:
+    """The eigendecomposition of second moments, which are overwritten, with the bound ε on the error of any eigenvalue."""
+    noise = _noise(norm, n_roundings, float(np.trace(gram)), len(gram))
+    return Eigen(*eigh(gram), noise, rank, norm)
 
 
-def _append_row(centered: Svd, row: np.ndarray) -> Svd:
-    """Factor the stored rows: the small factor of the centred ones with √n·mean below it."""
-    values, right = _svd(np.vstack([centered.singular_values[:, None] * centered.right.T, row]))
-    known = centered.error_bound[np.isfinite(centered.error_bound)]
-    absolute = centered.null_bound + len(row) * UNIT * values[0]
-    return _bounded(values, right, np.full(len(values), known.max(initial=0.0)), absolute)
+def _noise(norm: float, n_roundings: int, trace: float, d: int) -> float:
+    """Of the sums, of the eigenvalues, and what is lost where squares are too small for a number."""
+    return (n_roundings + 4) * UNIT * norm**2 + eigh_rounding(d) * trace + n_roundings * TINY
 
 
-def _bounded(values: np.ndarray, right: np.ndarray, relative: np.ndarray, absolute: float) -> Svd:
-    """Put the error bounds beside the values, and zero where a value may be nothing but rounding."""
-    bound = relative + absolute / np.maximum(values, TINY)
-    null = (bound >= 0.5) | (values <= TINY)
-    null_bound = float(values[null].max(initial=0.0) + absolute) if null.any() else 0.0
-    return Svd(np.where(null, 0.0, values), np.where(null, np.inf, bound), signed(right), null_bound)
+def _svd(factors: Factors, inherited: float = 0.0, axes: Axes | None = None) -> Svd:
+    """Put zero where a value may be nothing but rounding. inherited : relative error of the rows that were factored."""
+    bound = factors.bound + inherited
+    null = (bound >= 0.5) | (factors.values <= TINY)
+    null_bound = float(factors.values[null].max(initial=0.0) + factors.absolute) if null.any() else 0.0
+    values = np.where(null, 0.0, factors.values)
+    return Svd(values, np.where(null, np.inf, bound), null_bound, axes or KnownAxes(factors.vectors))
 
 
-def _leading(svd: Svd, k: int) -> Svd:
-    return Svd(svd.singular_values[:k], svd.error_bound[:k], svd.right[:, :k], svd.null_bound)
-
-
-def _eigh(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Eigenvalues, descending, and eigenvectors of a symmetric matrix."""
-    eigenvalues, vectors = scipy.linalg.eigh(gram, driver="evd", check_finite=False)
-    return eigenvalues[::-1], vectors[:, ::-1]
-
-
-def _svd(factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    _, values, right = scipy.linalg.svd(factor, full_matrices=False, check_finite=False)
-    return values, right.T
-
-
-def signed(right: np.ndarray) -> np.ndarray:
-    """Fix the signs: the entry of largest magnitude in each column is positive, as in scikit-learn's svd_flip."""
-    largest = np.argmax(np.abs(right), axis=0)
-    signs = np.sign(right[largest, np.arange(right.shape[1])])
-    return right * np.where(signs == 0, 1.0, signs)
-
-
-def _half(progress: Progress, part: int) -> Progress:
-    """Progress of the first (0) or second (1) half of the work."""
-    return lambda share: progress((part + share) / 2)
+def _part(progress: Progress, part: int, n_parts: int) -> Progress:
+    """Progress of one of several equal parts of the work."""
+    return lambda share: progress((part + share) / n_parts)
 
 
 def _require_rows(n_usable: int, n_rows: int, name: str) -> None:

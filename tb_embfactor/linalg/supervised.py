@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.linalg
 
+from tb_embfactor.linalg.axes import signed
 from tb_embfactor.linalg.blocks import RowBlocks, finite_rows
 from tb_embfactor.linalg.projection import inverse
-from tb_embfactor.linalg.spectrum import Spectrum, signed
+from tb_embfactor.linalg.spectrum import Spectrum
 
 _NULL = 1e-10  # of the largest eigenvalue: what labelled rows do not spread over
 

@@ -3,9 +3,10 @@
     process.py   the parent's side: a queue of jobs, progress, cancellation, restarts
     child.py     the child's main loop
     tasks.py     what the child can do
+    packing.py   factors as it keeps them in the cache
 
 Parent and child speak over the child's stdin and stdout: a line of JSON, followed by `body_bytes` raw bytes where the
-line says so. The child is lowered in priority, has a fixed number of BLAS threads and a limit on its memory, and
+line says so. The child is lowered in priority, computes with a fixed number of threads, has a limit on its memory, and
 imports nothing from the directory it was started in. A child that dies or hangs costs its job one clear error.
 """
 
@@ -20,7 +21,7 @@ class Settings:
     """What the child is started with.
 
     logdir, logdir_spec : as TensorBoard was given them. allow_roots, checkpoints, labels : see the `--embfactor_…` flags.
-    cache_directory : None for no cache. threads : BLAS threads. memory_gb : limit on the child's address space.
+    cache_directory : None for no cache. threads : those that compute at once. memory_gb : limit on the child's address space.
     formats : rows of the table of formats, which a test or an extension may have added to.
     """
 

@@ -26,8 +26,10 @@ def main() -> None:
     settings = Settings.from_json(start["settings"])
     _be_polite(settings)
 
+    from tb_embfactor.linalg.crew import BLAS
     from tb_embfactor.worker.tasks import Tasks
 
+    BLAS.settle(settings.threads)
     tasks = Tasks(settings, start["set_aside"], lambda **report: _send(output, report))
     _send(output, {"ready": True})
     while True:
@@ -43,11 +45,12 @@ def _answer(output: BinaryIO, tasks: Any, task: str, params: dict[str, Any], set
         return
     except EmbfactorError as raised:
         error = raised
-    except MemoryError:
-        error = MatrixError("out_of_memory", task=f"{task} {params.get('matrix', '')}".strip(), limit_gb=settings.memory_gb)
     except Exception as raised:
-        traceback.print_exc()
-        error = WorkerError("internal", task=task, reason=f"{type(raised).__name__}: {raised}")
+        if isinstance(raised, MemoryError) or str(raised) == "can't start new thread":
+            error = MatrixError("out_of_memory", task=f"{task} {params.get('matrix', '')}".strip(), limit_gb=settings.memory_gb)
+        else:
+            traceback.print_exc()
+            error = WorkerError("internal", task=task, reason=f"{type(raised).__name__}: {raised}")
     _send(output, {"kind": type(error).__name__, **error.to_json()})
 
 

@@ -257,13 +257,11 @@ class _Child:
     """The child process and the two pipes to it."""
 
     def __init__(self, start: dict[str, Any]) -> None:
-        threads = str(start["settings"]["threads"])
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(_import_path()),
-            "OMP_NUM_THREADS": threads,
-            "OPENBLAS_NUM_THREADS": threads,
-            "MKL_NUM_THREADS": threads,
+            "OMP_NUM_THREADS": str(start["settings"]["threads"]),
+            **dict.fromkeys(("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"),  # see linalg/crew.py
         }
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "tb_embfactor.worker.child"],

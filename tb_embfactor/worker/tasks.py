@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +22,11 @@ from tb_embfactor.analysis.ranks import RULES, suggested_ranks
 from tb_embfactor.analysis.sparsity import sparsity
 from tb_embfactor.errors import UsageError
 from tb_embfactor.linalg.blocks import block_rows
-from tb_embfactor.linalg.row_statistics import RowSummary
-from tb_embfactor.linalg.spectrum import ALGORITHM, Spectrum, Svd, decompose
+from tb_embfactor.linalg.spectrum import ALGORITHM, Spectrum, decompose
 from tb_embfactor.logdir import COPIES, Logdir, Matrix, Scanner, parse_checkpoints_flag, parse_logdir_spec
 from tb_embfactor.messages import Message
 from tb_embfactor.worker import Settings
+from tb_embfactor.worker.packing import n_bytes, pack, unpack
 
 Answer = tuple[dict[str, Any], bytes]
 Report = Callable[..., None]
@@ -226,13 +225,13 @@ class Tasks:
         spectrum = self._spectra.get(key)
         if spectrum is None:
             body = self._cache.get("factors", key)
-            spectrum = _unpack(*arrays.decode(body)) if body else None
+            spectrum = unpack(*arrays.decode(body), blocks) if body else None
         if spectrum is None:
             spectrum = decompose(blocks, matrix.name, lambda share: self._progress(share, min(matrix.shape)))
-            self._cache.put("factors", key, arrays.encode(*_pack(spectrum)))
+            self._cache.put("factors", key, arrays.encode(*pack(spectrum)))
         self._spectra[key] = spectrum
         self._spectra.move_to_end(key)
-        while len(self._spectra) > 1 and sum(map(_n_bytes, self._spectra.values())) > _KEPT_SPECTRA_BYTES:
+        while len(self._spectra) > 1 and sum(map(n_bytes, self._spectra.values())) > _KEPT_SPECTRA_BYTES:
             self._spectra.popitem(last=False)
         return Factorization(blocks, spectrum, name=matrix.name, center=False, transform=transform, rank=None)
 
@@ -249,27 +248,3 @@ class Tasks:
 
 def _json(document: dict[str, Any]) -> Answer:
     return {}, json.dumps(document, ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _pack(spectrum: Spectrum) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    tensors = {"mean": spectrum.mean, "unit_sum": spectrum.unit_sum}
-    info: dict[str, Any] = {"rows": asdict(spectrum.rows)} | {
-        name: getattr(spectrum, name) for name in ("n_rows", "n_skipped", "n_columns", "n_nonzero", "passes")
-    }
-    for part in ("stored", "centered"):
-        svd: Svd = getattr(spectrum, part)
-        tensors |= {f"{part}.{name}": getattr(svd, name) for name in ("singular_values", "error_bound", "right")}
-        info[part] = svd.null_bound
-    return tensors, info
-
-
-def _unpack(tensors: dict[str, np.ndarray], info: dict[str, Any]) -> Spectrum:
-    for part in ("stored", "centered"):
-        arrays_of = {name: tensors[f"{part}.{name}"] for name in ("singular_values", "error_bound", "right")}
-        info[part] = Svd(**arrays_of, null_bound=info[part])
-    info["rows"] = RowSummary(**info["rows"])
-    return Spectrum(mean=tensors["mean"], unit_sum=tensors["unit_sum"], **info)
-
-
-def _n_bytes(spectrum: Spectrum) -> int:
-    return spectrum.stored.right.nbytes + spectrum.centered.right.nbytes

@@ -14,6 +14,7 @@ from safetensors.numpy import load_file
 
 from tb_embfactor import factorize, metrics
 from tb_embfactor.analysis.verdicts import verdicts
+from tb_embfactor.linalg.axes import KnownAxes
 from tb_embfactor.linalg.randomness import EDGE_LIMIT, SPREAD_LIMIT, deviations, looks_random
 from tb_embfactor.linalg.spectrum import Svd
 
@@ -41,7 +42,7 @@ INITIALISATIONS: dict[str, Callable[[int, int], np.ndarray]] = {
 def centered_svd(matrix: np.ndarray) -> Svd:
     """The quick way; the tests of `decompose` show that it gives the same."""
     values = np.linalg.svd(matrix - matrix.mean(axis=0), compute_uv=False)
-    return Svd(values, np.zeros_like(values), np.empty((0, 0)), 0.0)
+    return Svd(values, np.zeros_like(values), 0.0, KnownAxes(np.eye(len(values))))
 
 
 def codes(matrix: np.ndarray, **more: object) -> list[str]:

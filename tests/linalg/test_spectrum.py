@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import ml_dtypes
 import numpy as np
 import pytest
+from exact import exact_matrix
 from planted import centered, lapack, planted
 
 from tb_embfactor.errors import MatrixError
 from tb_embfactor.linalg import blocks as blocks_module
+from tb_embfactor.linalg import products
 from tb_embfactor.linalg.blocks import ArrayBlocks, IterableBlocks
-from tb_embfactor.linalg.spectrum import Svd, decompose
+from tb_embfactor.linalg.crew import BLAS
+from tb_embfactor.linalg.spectrum import Spectrum, Svd, decompose
 
 RNG = np.random.default_rng(7)
 SPECTRA = {
@@ -82,19 +90,103 @@ def test_one_pass_alone_would_lose_the_tail() -> None:
     assert np.abs(naive - truth).max() > 100 * np.abs(exact - truth).max()
 
 
-@pytest.mark.parametrize("name", ["flat float32", "geometric to 1e-6", "wide", "duplicate rows"])
+EXPONENTS = {
+    "geometric": -np.round(np.linspace(0, 32, 64)),
+    "a cliff": np.r_[np.zeros(8), np.full(56, -20)],
+    "a deep cliff": np.r_[np.zeros(32), np.full(32, -30)],
+    "steps": np.r_[np.zeros(8), np.full(24, -12), np.full(24, -22), np.full(8, -32)],
+    "flat": np.zeros(64),
+    "one is small": np.r_[np.zeros(63), -26],
+    "near overflow": np.r_[np.full(63, 480), 460],
+    "near underflow": np.r_[np.full(63, -500), -520],
+}
+
+
+@pytest.mark.parametrize("n_rows", [64, 256, 4096])
+@pytest.mark.parametrize("mean", [None, 14, -10])
+@pytest.mark.parametrize("name", EXPONENTS)
+def test_the_bound_holds_against_values_that_are_known_exactly(name: str, mean: int | None, n_rows: int) -> None:
+    """To the last digit, far below what float64 LAPACK could tell, with and without a mean far from or near to zero."""
+    exponents = EXPONENTS[name]
+    if (n_rows == 64 and mean is None) or (name == "near overflow" and mean == 14):
+        return  # there is no room for the constant direction, or for squares
+    mean_exponent = None if mean is None else int(exponents[0]) + mean
+    result = decompose(ArrayBlocks(exact_matrix(n_rows, exponents, mean_exponent)))
+    values = np.exp2(exponents)
+    if mean_exponent is None:
+        check_exactly(result.stored, values)
+        check_exactly(result.centered, values)
+    else:
+        check_exactly(result.stored, np.r_[2.0**mean_exponent, values[1:]])
+        check_exactly(result.centered, np.r_[values[1:], 0.0])
+
+
+def check_exactly(svd: Svd, truth: np.ndarray) -> None:
+    truth = np.sort(truth)[::-1]
+    known = svd.singular_values > 0
+    error = np.abs(svd.singular_values - truth)
+    assert np.all(error[known] <= (svd.error_bound[known] + 4e-16) * truth[known])
+    assert np.all(truth[~known] <= svd.null_bound)
+    promised = truth >= 1e-6 * truth[0]
+    assert np.all(known[promised]) and np.all(error[promised] <= 1e-9 * truth[promised])
+    assert np.all(svd.error_bound[promised] <= 1e-6)
+
+
+def check_same(one: Spectrum, other: Spectrum) -> None:
+    """Two answers for one matrix: within their bounds, and the directions that are apart from others the same, signs included."""
+    for here, there in ((one.stored, other.stored), (one.centered, other.centered)):
+        known = (here.singular_values > 0) & (there.singular_values > 0)
+        rounding = 1e-13 * here.singular_values[0]
+        difference = np.abs(here.singular_values - there.singular_values)
+        bound = np.where(known, here.error_bound + there.error_bound, 0) * here.singular_values
+        assert np.all(difference[known] <= bound[known] + rounding)
+        assert np.all(difference[~known] <= here.null_bound + there.null_bound)
+        steep = known & (np.abs(np.gradient(np.log(np.maximum(here.singular_values, 1e-300)))) > 0.05)
+        assert np.allclose(here.right[:, steep], there.right[:, steep], atol=1e-6)
+
+
+SAME = ["flat float32", "geometric to 1e-6", "wide", "duplicate rows", "mean 1e4 times the spread", "wide, geometric to 1e-6"]
+
+
+@pytest.mark.parametrize("name", SAME)
 def test_the_block_size_does_not_change_the_answer(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     matrix = SPECTRA[name]
     whole = decompose(ArrayBlocks(matrix))
     monkeypatch.setattr(blocks_module, "BLOCK_BYTES", 8 * matrix.shape[1] * 7)
+    monkeypatch.setattr(blocks_module, "CHUNK_ROWS", 5)
+    monkeypatch.setattr(blocks_module, "CHUNK_NUMBERS", 1)
     monkeypatch.setattr(blocks_module.Strips, "STRIP_BYTES", 1)
-    parts = decompose(ArrayBlocks(matrix))
-    for one, other in ((whole.stored, parts.stored), (whole.centered, parts.centered)):
-        known = one.singular_values > 0
-        assert np.array_equal(known, other.singular_values > 0)
-        assert np.allclose(one.singular_values, other.singular_values, rtol=1e-9, atol=0)
-        steep = known & (np.abs(np.gradient(np.log(np.maximum(one.singular_values, 1e-300)))) > 0.05)
-        assert np.allclose(one.right[:, steep], other.right[:, steep], atol=1e-6)
+    check_same(whole, decompose(ArrayBlocks(matrix)))
+
+
+@pytest.mark.parametrize("tile", [products.TILE, 7])
+@pytest.mark.parametrize("name", SAME)
+def test_threads_do_not_change_the_answer(name: str, tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = []
+    monkeypatch.setattr(products, "TILE", tile)
+    for n_threads in (1, 3, 3):
+        monkeypatch.setattr(BLAS, "n_threads", n_threads)
+        answers.append(decompose(ArrayBlocks(SPECTRA[name])))
+    check_same(answers[0], answers[1])
+    for part in ("stored", "centered"):
+        again, before = getattr(answers[2], part), getattr(answers[1], part)
+        assert np.array_equal(again.singular_values, before.singular_values), "to the bit, with as many threads"
+        assert np.array_equal(again.right, before.right)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float8_e4m3fn", "float8_e5m2", ">f4"])
+@pytest.mark.parametrize("shape", [(500, 12), (12, 500)])
+def test_how_the_numbers_are_stored_does_not_change_the_answer(dtype: str, shape: tuple[int, int]) -> None:
+    stored = np.random.default_rng(4).normal(size=shape).astype(ml_dtypes.finfo(dtype).dtype if dtype[0] != ">" else dtype)
+    stored[3, 3] = np.nan
+
+    class Stored:
+        n_rows, n_columns = shape
+
+        def __iter__(self) -> Iterator[np.ndarray]:
+            yield from (stored[:7], stored[7:])
+
+    check_same(decompose(Stored()), decompose(ArrayBlocks(stored.astype(np.float64))))
 
 
 @pytest.mark.parametrize("shape", [(300, 20), (30, 200)])
@@ -157,25 +249,41 @@ def test_blocks_of_any_iterable() -> None:
     assert np.allclose(decompose(IterableBlocks(parts)).stored.singular_values, lapack(matrix), rtol=1e-12)
 
 
-def test_memory_does_not_grow_with_the_rows() -> None:
-    """Peak of what numpy allocates (it reports to tracemalloc) for 20,000 rows and for 200,000."""
-    import tracemalloc
+MEASURE = """
+import resource, sys
+import numpy as np
+from tb_embfactor.linalg.crew import BLAS
+from tb_embfactor.linalg.spectrum import decompose
 
-    class Rows:
-        n_columns = 64
+class Rows:
+    def __init__(self, n_rows, n_columns):
+        self.n_rows, self.n_columns = n_rows, n_columns
+        self.scale = np.r_[np.ones(n_columns // 2), np.full(n_columns - n_columns // 2, 1e-5)].astype(np.float32)
+    def __iter__(self):
+        rng = np.random.default_rng(0)
+        for start in range(0, self.n_rows, 1024):
+            yield rng.standard_normal((min(1024, self.n_rows - start), self.n_columns), np.float32) * self.scale
 
-        def __init__(self, n_rows: int) -> None:
-            self.n_rows = n_rows
+BLAS.n_threads = 2
+decompose(Rows(2000, 64))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+passes = decompose(Rows(*map(int, sys.argv[1:]))).passes
+print(passes, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
 
-        def __iter__(self):
-            rng = np.random.default_rng(0)
-            for _ in range(self.n_rows // 1000):
-                yield rng.normal(size=(1000, 64)).astype(np.float32)
 
-    peaks = []
-    for n_rows in (20_000, 200_000):
-        tracemalloc.start()
-        decompose(Rows(n_rows))
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
-    assert peaks[1] < 1.1 * peaks[0]
+def extra_megabytes(n_rows: int, n_columns: int) -> float:
+    """Peak resident memory of a factorization in two passes, in a process of its own, beyond that of the imports."""
+    command = [sys.executable, "-c", MEASURE, str(n_rows), str(n_columns)]
+    passes, kilobytes = map(int, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+    assert passes == 2
+    return kilobytes / 1e3
+
+
+def test_memory_stays_the_same_however_many_rows() -> None:
+    few, many = extra_megabytes(4_000, 256), extra_megabytes(100_000, 256)
+    assert many < few + 10, "a table of 100 MB, and its float64 copy of 200 MB"
+
+
+def test_memory_at_768_columns() -> None:
+    assert extra_megabytes(12_000, 768) < 64
