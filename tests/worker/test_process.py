@@ -111,8 +111,9 @@ def test_a_child_killed_from_outside(start: Callable[..., Worker]) -> None:
     worker = start()
     finish(scan(worker))
     assert worker._child is not None
-    os.kill(worker._child._process.pid, signal.SIGKILL)
-    time.sleep(0.05)
+    pid = worker._child._process.pid
+    os.kill(pid, signal.SIGKILL)
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
     assert finish(spectrum(worker, "m0.tiny")), "noticed before the job was given to it"
 
 
