@@ -12,6 +12,7 @@ import pytest
 from tb_embfactor.analysis.numbers import METRICS
 from tb_embfactor.analysis.ranks import RULES
 from tb_embfactor.messages import TEMPLATES
+from tb_embfactor.transforms import STEPS
 
 I18N = Path(__file__).resolve().parents[1] / "frontend/src/i18n"
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -48,6 +49,14 @@ def test_every_rule_has_a_chinese_name_and_what_it_assumes() -> None:
     rules = json.loads((I18N / "zh.rules.json").read_text(encoding="utf-8"))
     assert set(rules) == set(RULES)
     assert all(CHINESE.search(known["assumes"]) and known["name"] and known["formula"] for known in rules.values())
+
+
+def test_every_step_of_a_transform_can_be_chosen_and_is_named_in_both_languages() -> None:
+    offered = (I18N.parent / "state/transform.ts").read_text(encoding="utf-8").split("STEPS = [")[1].split("]")[0]
+    assert set(re.findall(r'"(\w+)"', offered)) == set(STEPS)
+    for language in ("en", "zh"):
+        table = (I18N / f"{language}.ts").read_text(encoding="utf-8")
+        assert [name for name in STEPS if f'"step.{name}"' not in table or f'"step.hint.{name}"' not in table] == [], language
 
 
 def test_a_verdict_says_what_was_found_and_then_what_to_try(sentences: dict[str, str]) -> None:

@@ -1,5 +1,6 @@
 /** What the spec names, found in the catalogue; and the spec made whole where it names nothing that exists. */
 import type { Catalogue, CheckpointEntry, MatrixEntry, RunEntry } from "../data/types";
+import { evaluate, isMade } from "./derived";
 import { OWN_AXES, type Spec } from "./spec";
 
 export interface Current {
@@ -12,8 +13,11 @@ export interface Current {
   index: number;
 }
 
+/** As a checkpoint lists it, or as it follows from what is listed of its parts. */
 export function matrixIn(catalogue: Catalogue, checkpoint: CheckpointEntry, name: string): MatrixEntry | undefined {
-  return catalogue.signatures[checkpoint.signature]?.find((entry) => entry.matrix === name);
+  const listed = catalogue.signatures[checkpoint.signature] ?? [];
+  const find = (wanted: string) => listed.find((entry) => entry.matrix === wanted);
+  return find(name) ?? (isMade(name) ? evaluate(name, find) : undefined);
 }
 
 export function stepsOf(catalogue: Catalogue, run: RunEntry, matrix: string): CheckpointEntry[] {

@@ -10,8 +10,9 @@ import { findTokens, foldAll, type Hits, NO_HITS } from "../points/search";
 import type { PointsReply } from "./requests";
 import { carriedBy, scoreColumn, scoreUnits } from "./scores";
 import type { PointsAre } from "./selection";
-import { AUTO_COLOUR, factorOf, groupOf, isTransposed, NO_COLOUR, type Spec } from "./spec";
+import { AUTO_COLOUR, factorOf, groupOf, NO_COLOUR, type Spec } from "./spec";
 import type { Store } from "./store";
+import { isTransposed } from "./transform";
 
 const MAX_HITS = 100_000;
 const PLAIN: Record<Theme, Rgb> = { light: [66, 110, 170], dark: [129, 172, 224] };

@@ -1,4 +1,5 @@
 /** Names of matrices, without what says nothing in a list of them. */
+import { mapParts } from "./derived";
 
 /** What all names begin with, up to a slash or a point: it says nothing in a list of them. */
 export function sharedPrefix(names: readonly string[]): string {
@@ -15,6 +16,7 @@ const USUAL_END = /[./](embeddings?|kernel|weights?)$/;
 
 /** The name of a matrix beside its role, in a list where all names of its run begin with `prefix`. */
 export function shortName(matrix: string, prefix = ""): string {
-  const name = matrix.startsWith(prefix) ? matrix.slice(prefix.length) : matrix;
-  return name.replace(USUAL_END, "");
+  return mapParts(matrix, (part) =>
+    (part.startsWith(prefix) ? part.slice(prefix.length) : part).replace(USUAL_END, ""),
+  );
 }

@@ -14,16 +14,8 @@ import type { Current } from "./current";
 import { isLine } from "./line";
 import type { Other } from "./other";
 import type { Wanted } from "./resource";
-import {
-  factorMethodOf,
-  groupOf,
-  isTransposed,
-  MAX_COMPONENTS,
-  type Method,
-  OWN_AXES,
-  type Spec,
-  scoreMethodOf,
-} from "./spec";
+import { factorMethodOf, groupOf, MAX_COMPONENTS, type Method, OWN_AXES, type Spec, scoreMethodOf } from "./spec";
+import { isTransposed } from "./transform";
 
 export type PointsReply = ArrayReply<PointsInfo>;
 export type SpectraReply = ArrayReply<SpectraInfo>;

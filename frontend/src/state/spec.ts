@@ -55,22 +55,6 @@ export const SCALES = ["linear", "log"] as const;
 export const PROJECTOR_VALUES = ["scores", "matrix"] as const;
 export type ProjectorValues = (typeof PROJECTOR_VALUES)[number];
 
-/** What is offered to be done to the rows before they are factored; "" leaves the matrix as stored. */
-export const TRANSFORMS = [
-  "",
-  "unit_rows",
-  "center,unit_rows",
-  "without_top:1",
-  "without_top:3",
-  "bias",
-  "bias,relu",
-  "bias,gelu",
-  "bias,tanh",
-  "relu",
-  "transpose",
-] as const;
-export type TransformName = (typeof TRANSFORMS)[number];
-
 /** `axes`: every step on its own axes. */
 export const OWN_AXES = "@own";
 /** `colour`: the first column of numbers or categories that is not the name itself. */
@@ -92,11 +76,6 @@ export function factorOf(colour: string): number | null {
 export const MAX_COMPONENTS = 16;
 export const MAX_TEXT = 1024;
 
-/** Whether the rows that are shown are the columns of the matrix. */
-export function isTransposed(transform: string): boolean {
-  return transform.split(",").includes("transpose");
-}
-
 export interface Spec {
   screen: Screen;
   /** Of the overview: a part of a name, the only run shown ("" for all), the roles shown (none: the main ones), the order of the rows. */
@@ -109,7 +88,7 @@ export interface Spec {
   matrix: string;
   /** Checkpoint id; "" follows the latest one. */
   checkpoint: string;
-  /** A list of the server's steps; one of TRANSFORMS, or another one that a link brings. */
+  /** What is done to the rows first (see transform.ts). */
   transform: string;
   view: View;
   method: Method;

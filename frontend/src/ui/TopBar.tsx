@@ -2,37 +2,14 @@
 import type { ReadonlySignal } from "@preact/signals";
 import { t } from "../i18n";
 import { matricesOf } from "../state/current";
-import { TRANSFORMS, type TransformName, type View } from "../state/spec";
+import type { View } from "../state/spec";
 import { useShared } from "./context";
 import { Segmented, Select } from "./controls";
 import { Icon } from "./icons";
 import type { Layout } from "./layout";
-import { MatrixOptions } from "./MatrixOptions";
+import { MatrixSelect } from "./MatrixSelect";
 import { StepSlider } from "./StepSlider";
-
-/** What is done to the rows of the matrix before they are factored. */
-function TransformSelect({ hasBias }: { hasBias: boolean }) {
-  const { store } = useShared();
-  const { transform } = store.spec.value;
-  const offered = TRANSFORMS.filter((name) => hasBias || !name.startsWith("bias"));
-  const isOffered = (name: string): name is TransformName => TRANSFORMS.some((known) => known === name);
-  return (
-    <Select
-      label={t("transform.label")}
-      value={transform}
-      class="transform"
-      hint={isOffered(transform) ? t(`transform.hint.${transform || "none"}`) : transform}
-      onChange={(value) => store.update({ transform: value }, "push")}
-    >
-      {offered.map((name) => (
-        <option key={name} value={name}>
-          {t(`transform.${name || "none"}`)}
-        </option>
-      ))}
-      {!offered.some((name) => name === transform) && <option value={transform}>{transform}</option>}
-    </Select>
-  );
-}
+import { TransformSelect } from "./TransformSelect";
 
 export function TopBar({ layout }: { layout: ReadonlySignal<Layout> }) {
   const { store } = useShared();
@@ -53,17 +30,8 @@ export function TopBar({ layout }: { layout: ReadonlySignal<Layout> }) {
           </option>
         ))}
       </Select>
-      <Select
-        showLabel
-        label={t("bar.matrix")}
-        value={now.matrix.matrix}
-        class="matrix"
-        hint={now.matrix.matrix}
-        onChange={(matrix) => store.goTo({ matrix })}
-      >
-        <MatrixOptions entries={matricesOf(catalogue, now.run)} />
-      </Select>
-      <TransformSelect hasBias={now.matrix.has_bias} />
+      <MatrixSelect />
+      <TransformSelect />
       <StepSlider />
       {layout.value !== "wide" && (
         <Segmented<Exclude<View, "auto">>

@@ -46,14 +46,24 @@ interface SelectProps {
   showLabel?: boolean;
   hint?: string;
   class?: string;
+  /** A last entry that is no value: it leads to something that cannot be chosen from a list. */
+  more?: { label: string; onChoose: () => void };
 }
 
-export function Select({ label, value, onChange, children, showLabel, hint, class: extra = "" }: SelectProps) {
+const MORE = "@more";
+
+export function Select({ label, value, onChange, children, showLabel, hint, class: extra = "", more }: SelectProps) {
+  const choose = (element: HTMLSelectElement) => {
+    if (!more || element.value !== MORE) return onChange(element.value);
+    element.value = value;
+    more.onChoose();
+  };
   return (
     <label class={`select ${extra}`} title={hint}>
       {showLabel && <span class="select-label">{label}</span>}
-      <select aria-label={label} value={value} onChange={(event) => onChange(event.currentTarget.value)}>
+      <select aria-label={label} value={value} onChange={(event) => choose(event.currentTarget)}>
         {children}
+        {more && <option value={MORE}>{more.label}</option>}
       </select>
     </label>
   );

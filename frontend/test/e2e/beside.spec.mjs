@@ -1,6 +1,6 @@
 // What stands beside the points, on a real TensorBoard that shows demo_logs.
 import assert from "node:assert/strict";
-import { accessibilityFaults, checkpointsOf, specOf, useBrowser, waitForSpec } from "./browser.mjs";
+import { accessibilityFaults, checkpointsOf, lastReply, specOf, useBrowser, waitForSpec } from "./browser.mjs";
 
 const { tabTest } = useBrowser();
 
@@ -8,14 +8,6 @@ const RUN = "sentiment_plain/train";
 const FACTORS = { run: RUN, view: "factors" };
 const beside = (tab, name) => tab.getByRole("radio", { name, exact: true }).check();
 const measure = (tab, name) => tab.locator(".measure", { hasText: name }).locator("b").first();
-/** The reply to the last request of a route, and what it asked for. */
-const lastReply = (tab, route) =>
-  tab.evaluate(async (name) => {
-    const urls = performance.getEntriesByType("resource").map((entry) => entry.name);
-    const url = urls.findLast((each) => new URL(each).pathname.endsWith(`/${name}`));
-    return { query: Object.fromEntries(new URL(url).searchParams), reply: await (await fetch(url)).json() };
-  }, route);
-
 tabTest(
   "compares a step with the first one; a press on a row of the most changed selects it",
   { spec: FACTORS },

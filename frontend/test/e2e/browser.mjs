@@ -148,6 +148,15 @@ export async function checkpointsOf(tab, run) {
   return catalogue.runs.find((entry) => entry.run === run);
 }
 
+/** The reply to the last request of a route, and what it asked for. */
+export function lastReply(tab, route) {
+  return tab.evaluate(async (name) => {
+    const urls = performance.getEntriesByType("resource").map((entry) => entry.name);
+    const url = urls.findLast((each) => new URL(each).pathname.endsWith(`/${name}`));
+    return { query: Object.fromEntries(new URL(url).searchParams), reply: await (await fetch(url)).json() };
+  }, route);
+}
+
 /** The share of a canvas's pixels that differ from its corner: 0 where nothing is drawn. */
 export function inkOf(tab, selector) {
   return tab.$eval(selector, (canvas) => {

@@ -22,6 +22,7 @@ const COMPOSED = [
   "transform.",
   "factors.of.",
   "beside.",
+  "step.",
   "verdict.name.",
   "verdict.evidence.",
   "points.group.",
@@ -82,7 +83,7 @@ describe("the table in Chinese", () => {
       "text.comma",
       "text.sentence",
     ]);
-    expect(foreign.length).toBeLessThan(30);
+    expect(foreign.length).toBeLessThan(45);
   });
 });
 
