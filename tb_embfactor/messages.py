@@ -97,6 +97,8 @@ TEMPLATES: dict[str, str] = {
     "map_of_neighbours": "A map of neighbours: what lies together is alike, but distances and sizes of groups mean nothing.",
     "rows_skipped": "{n} of {n_rows} rows hold NaN or Inf and are left out.",
     # Verdicts
+    "verdict_constant": "All rows are equal, so no input can be told from another. "
+    "Check how the layer is initialised, and whether it gets gradients.",
     "verdict_collapsed": "Collapsed to about {k} of {d} directions, which hold 99.9 % of the variance. "
     "Try a lower learning rate or less weight decay on this layer; or make it narrower, if it needs no more.",
     "verdict_untrained": "Looks untrained: its spectrum is that of a random initialisation. "

@@ -16,6 +16,7 @@ CHANCE_COSINE = 0.1  # its standard deviation by chance, √(2/(n(n−1)d)), abo
 UNMOVED_SHARE = 0.1  # of the rows, since the first checkpoint
 
 SEVERITY = {
+    "verdict_constant": 6,
     "verdict_collapsed": 5,
     "verdict_untrained": 4,
     "verdict_unlearnt": 3,
@@ -44,7 +45,7 @@ def verdicts(
     rank, untrained, cosine = numbers.get("energy_rank_99_9"), numbers.get("looks_untrained"), numbers.get("mean_cosine")
     effective_rank = numbers.get("effective_rank")
     if effective_rank is None:
-        return [Message("verdict_collapsed", {"k": 0, "d": limit})] if n_rows > 1 else [Message("verdict_unknown")]
+        return [Message("verdict_constant") if n_rows > 1 else Message("verdict_unknown")]
     if rank is not None and limit > 1 and rank <= COLLAPSED_SHARE * limit:
         found.append(Message("verdict_collapsed", {"k": rank, "d": limit}))
     if untrained:

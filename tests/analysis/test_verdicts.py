@@ -131,7 +131,7 @@ def test_collapsed() -> None:
     assert message.code == "verdict_collapsed"
     assert message.params == {"k": 3, "d": 32}
     assert message.text.startswith("Collapsed to about 3 of 32 directions")
-    assert codes(np.ones((50, 8))) == ["verdict_collapsed"], "all rows equal"
+    assert codes(np.ones((50, 8))) == ["verdict_constant"], "all rows equal"
 
 
 def test_dominated_and_unmoved_and_fine() -> None:

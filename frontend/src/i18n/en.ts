@@ -114,6 +114,7 @@ export const en = {
     "Singular values of {matrix} on a logarithmic axis, with the cumulative energy. Left and right arrow keys read the values.",
   "spectrum.readout": "{share} of the energy · {cumulative} so far",
   "spectrum.hint": "Move over the plot to read values",
+  "spectrum.allNull": "All values are numerically zero: there is nothing to draw.",
   "spectrum.null.one": "The last value is numerically zero: only a bound is known, so it is not drawn.",
   "spectrum.null.other": "The last {n} values are numerically zero: only bounds are known, so they are not drawn.",
   "spectrum.progress": "{done} of {total} checkpoints computed",
@@ -136,6 +137,7 @@ export const en = {
   "verdict.pending": "The numbers of this checkpoint are being computed",
   "verdict.drag": "◂ Drag to step {step} to see it happen",
   "verdict.dragFirst": "◂ Drag to the first checkpoint to see it happen",
+  "verdict.name.verdict_constant": "All rows are equal",
   "verdict.name.verdict_collapsed": "Collapsed",
   "verdict.evidence.verdict_collapsed": " to about {k} of {d} directions",
   "verdict.name.verdict_untrained": "Looks untrained",
@@ -407,7 +409,7 @@ export const en = {
   "large.compute": "Compute",
   "large.about": "The matrix has {size}, so it is computed only when asked for: about {time} a checkpoint.",
   "large.size": "The matrix has {size}, so it is computed only when asked for.",
-  "large.points": "The points are computed together with the spectrum.",
+  "large.points": "This is computed together with the spectrum.",
 
   "empty.title": "No checkpoints yet",
   "empty.scannedRuns.one": "Scanned {n} run",
@@ -422,6 +424,7 @@ export const en = {
   "error.logdir": "The log directory cannot be read",
   "error.catalogue": "TensorBoard does not answer",
 
+  "notice.close": "Close this note",
   "problems.title": "Problems",
   "problems.about": "These files could not be used. Everything else works.",
   "problems.close": "Close",
@@ -430,6 +433,9 @@ export const en = {
   "client.client_status": "TensorBoard answered with status {status}.",
   "client.client_reply": "The reply of {route} could not be read: {reason}.",
   "client.client_unknown_run": "The link names the run {run}, which is not here. These are the runs that are.",
+  "client.client_unknown_matrix":
+    "The link names the matrix {matrix}, which the run {run} does not have. This is another one.",
+  "client.client_unknown_checkpoint": "The checkpoint {checkpoint} is not there (any more). This is the latest one.",
   "client.client_bug": "Something went wrong in this page: {reason}. Please report it.",
 } as const;
 

@@ -2,7 +2,7 @@
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import { type Api, type MatrixName, ownSentence } from "../data/api";
 import type { Catalogue, MetricEntry, Sentence } from "../data/types";
-import { type Current, findCurrent, screenOf, settle } from "./current";
+import { type Current, findCurrent, screenOf, settle, stepsOf } from "./current";
 import { type Poll, poll } from "./poll";
 import { nameOf } from "./requests";
 import { type Resource, resource, sentenceOf } from "./resource";
@@ -26,6 +26,14 @@ const UNPLACED: Partial<Spec> = {
   otherCheckpoint: "",
   match: "",
 };
+
+/** What a spec named that is not there, so that something else is shown. */
+function unknownIn({ run, matrix, checkpoint }: Spec, settled: Spec): Sentence | null {
+  if (settled.run === "") return ownSentence("client_unknown_run", { run });
+  if (matrix !== "" && settled.matrix !== matrix) return ownSentence("client_unknown_matrix", { run, matrix });
+  if (checkpoint !== "" && settled.checkpoint === "") return ownSentence("client_unknown_checkpoint", { checkpoint });
+  return null;
+}
 
 export interface SpecLink {
   read: () => Spec;
@@ -109,6 +117,15 @@ export class Store {
     return this.link.href(spec);
   }
 
+  /** Another run, with the same matrix where it has it. */
+  goToRun(name: string): void {
+    const catalogue = this.catalogue.peek();
+    const run = catalogue?.runs.find((entry) => entry.run === name);
+    const { matrix } = this.spec.peek();
+    const hasIt = catalogue && run && stepsOf(catalogue, run, matrix).length > 0;
+    this.goTo({ run: name, matrix: hasIt ? matrix : "" });
+  }
+
   goToOverview(): void {
     this.goTo({ screen: "overview", run: "", matrix: "" });
   }
@@ -138,8 +155,8 @@ export class Store {
       const catalogue = this.catalogue.value;
       const settled = catalogue && this.screen.value === "view" ? settle(this.spec.value, catalogue) : null;
       if (!settled || settled === this.spec.peek()) return;
-      const { run } = this.spec.peek();
-      if (settled.run === "") this.notice.value = ownSentence("client_unknown_run", { run });
+      const unknown = unknownIn(this.spec.peek(), settled);
+      if (unknown) this.notice.value = unknown;
       this.update(settled);
     });
   }

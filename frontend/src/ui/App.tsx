@@ -9,6 +9,7 @@ import { Segmented } from "./controls";
 import { Empty, Failure, Starting } from "./EmptyState";
 import { Findings } from "./Findings";
 import type { Layout } from "./layout";
+import { Notice } from "./Notice";
 import { OverviewPage } from "./overview/OverviewPage";
 import { PointsPanel } from "./PointsPanel";
 import { ProblemsDrawer } from "./ProblemsDrawer";
@@ -44,6 +45,7 @@ function View({ layout, frame }: AppProps) {
   return (
     <>
       <TopBar layout={layout} />
+      <Notice />
       <Findings />
       <main class="panels" data-layout={now}>
         <SpectrumPanel hidden={isHidden(true)} heading={isSplit ? switcher : undefined} />

@@ -1,5 +1,5 @@
 /** The points of the current checkpoint: what they are, on which axes, in which colours. */
-import { sayServer, t, tn } from "../i18n";
+import { sayServer, t } from "../i18n";
 import { isLine } from "../state/line";
 import { useShared } from "./context";
 import { formatCosine, formatCount, formatShare } from "./format";
@@ -33,9 +33,6 @@ function Notes() {
         )}
         {info.made_of && (
           <span>{t("points.madeOf", { n: info.made_of.n_dims, share: formatShare(info.made_of.share) })}</span>
-        )}
-        {info.rows_skipped > 0 && (
-          <span>{tn("points.skipped", info.rows_skipped, formatCount(info.rows_skipped))}</span>
         )}
         <Quality />
       </p>

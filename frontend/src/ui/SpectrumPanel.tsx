@@ -77,7 +77,7 @@ function Notes() {
   const nFailed = info?.checkpoints.filter((checkpoint) => checkpoint.state === "failed").length ?? 0;
   return (
     <>
-      {line && line.n_null > 0 && <p class="footnote">{tn("spectrum.null", line.n_null)}</p>}
+      {line && line.n_null > 0 && line.sigma.length > 0 && <p class="footnote">{tn("spectrum.null", line.n_null)}</p>}
       {nFailed > 0 && <p class="footnote">{tn("spectrum.failed", nFailed)}</p>}
     </>
   );
@@ -114,6 +114,7 @@ function Body() {
       {here?.state === "waiting" && <Large bytes={here.bytes} seconds={here.expected_seconds} />}
       {here?.state === "pending" && <Wait compact label={t("spectrum.notYet")} pending={null} />}
       {anything && <SpectrumChart />}
+      {here?.state === "done" && !anything && <p class="note quiet">{t("spectrum.allNull")}</p>}
       {anything && (
         <div class="spectrum-foot">
           <StepLegend />

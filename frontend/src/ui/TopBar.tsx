@@ -23,7 +23,7 @@ export function TopBar({ layout }: { layout: ReadonlySignal<Layout> }) {
         <Icon name="back" size={16} />
         {t("overview.title")}
       </button>
-      <Select showLabel label={t("bar.run")} value={now.run.run} class="run" onChange={(run) => store.goTo({ run })}>
+      <Select showLabel label={t("bar.run")} value={now.run.run} class="run" onChange={(run) => store.goToRun(run)}>
         {runs.map(({ run }) => (
           <option key={run} value={run}>
             {run === "." || run === "" ? "." : run}

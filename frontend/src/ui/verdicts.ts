@@ -5,6 +5,7 @@ import { sayServer, sayVerdict } from "../i18n";
 export type Level = "bad" | "warn" | "calm" | "unknown";
 
 const LEVELS: Readonly<Record<string, Level>> = {
+  verdict_constant: "bad",
   verdict_collapsed: "bad",
   verdict_untrained: "bad",
   verdict_unlearnt: "warn",

@@ -69,6 +69,25 @@ tabTest("goes back and forward through choices", { spec: FACTORS }, async ({ pag
   await waitForPoints(tab, { method: "u" });
 });
 
+for (const [key, value, said] of [
+  ["matrix", "gone/kernel", "The link names the matrix gone/kernel"],
+  ["checkpoint", "gone/ckpt-1", "The checkpoint gone/ckpt-1 is not there"],
+]) {
+  tabTest(
+    `says what it shows where a link names a ${key} that is not there`,
+    { spec: { ...FACTORS, [key]: value } },
+    async ({ tab }) => {
+      const notice = tab.locator(".notice", { hasText: said });
+      await notice.waitFor();
+      await notice.getByRole("button", { name: "Close this note" }).click();
+      await notice.waitFor({ state: "detached" });
+      await tab.getByRole("combobox", { name: "Run", exact: true }).selectOption("transformer");
+      await waitForPoints(tab);
+      assert.equal(await tab.locator(".notice").count(), 0);
+    },
+  );
+}
+
 tabTest("plays to the last step and stops there", { spec: FACTORS }, async ({ page, tab }) => {
   const { checkpoints } = await checkpointsOf(tab, RUN);
   await slider(tab).focus();

@@ -1,8 +1,9 @@
 /** The first screen: what there is, what is wrong with it, and the way to see it. */
-import { sayServer, t, tn } from "../../i18n";
+import { t, tn } from "../../i18n";
 import { useShared } from "../context";
 import { formatCount } from "../format";
 import { Hint } from "../Hint";
+import { Notice } from "../Notice";
 import { ErrorNote } from "../panel";
 import { Filters } from "./Filters";
 import { Lead } from "./Lead";
@@ -23,20 +24,15 @@ function Summary() {
 }
 
 export function OverviewPage() {
-  const { store, overview } = useShared();
+  const { overview } = useShared();
   const { items, error, rows } = overview;
-  const notice = store.notice.value;
   return (
     <main class="overview">
       <header class="overview-head">
         <h1>{t("overview.title")}</h1>
         <Summary />
       </header>
-      {notice && (
-        <p class="notice" role="alert">
-          {sayServer(notice)}
-        </p>
-      )}
+      <Notice />
       {error.value && <ErrorNote error={error.value} onRetry={() => overview.feed.now()} />}
       <Lead />
       <Filters />

@@ -11,15 +11,24 @@ import { useOpen } from "./useOpen";
 
 const TREND = { width: 96, height: 24 };
 
+/** What is said of a matrix that has no verdict. */
+function Unjudged({ kind, text }: { kind: "failed" | "waiting"; text: string }) {
+  return (
+    <span class={`verdict-short ${kind}`} title={text}>
+      <span>{text}</span>
+    </span>
+  );
+}
+
 export function VerdictCell({ item }: { item: OverviewItem }) {
   const { state, verdicts, error } = item;
   const [verdict] = verdicts;
-  if (state === "failed" && error) return <span class="verdict-short failed">{sayServer(error)}</span>;
+  if (state === "failed" && error) return <Unjudged kind="failed" text={sayServer(error)} />;
   if (state === "waiting") {
     const params = { size: formatBytes(item.bytes ?? 0), time: formatSeconds(item.expected_seconds ?? 0) };
-    return <span class="verdict-short waiting">{t("overview.waiting", params)}</span>;
+    return <Unjudged kind="waiting" text={t("overview.waiting", params)} />;
   }
-  if (!verdict) return <span class="verdict-short waiting">{t("overview.pending")}</span>;
+  if (!verdict) return <Unjudged kind="waiting" text={t("overview.pending")} />;
   const { name, evidence } = shortOf(verdict);
   return (
     <span class={`verdict-short ${levelOf(verdict)}`}>
