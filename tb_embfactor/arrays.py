@@ -56,13 +56,13 @@ def finite(value: Any) -> Any:
     return value
 
 
-def write_atomically(path: Path, body: bytes) -> None:
+def write_atomically(path: Path, *parts: bytes) -> None:
     """Write a file that appears whole or not at all, also when the process is killed half-way."""
     path.parent.mkdir(parents=True, exist_ok=True)
     fd, temporary = tempfile.mkstemp(prefix=".", suffix=".part", dir=path.parent)
     try:
         with os.fdopen(fd, "wb") as file:
-            file.write(body)
+            file.writelines(parts)
         os.chmod(temporary, 0o666 & ~_umask())
         os.replace(temporary, path)
     except BaseException:

@@ -4,9 +4,10 @@
     factors/   d×d factors that answers are made from: evicted first, since a pass over the matrix brings them back
     copies/    (beside them; see copies.py) what had to be unpacked to be read
 
-An entry is a safetensors body in a file named after its key. It appears whole or not at all (atomic rename), so no lock
-is needed, two TensorBoards share one cache, and a killed process leaves at most a temporary file. A cache that cannot
-be written (full disk, read-only home) costs speed, never an answer.
+An entry is a safetensors body and its CRC-32C in a file named after its key. It appears whole or not at all (atomic rename), so
+no lock is needed, two TensorBoards share one cache, and a killed process leaves at most a temporary file. What a crash of the
+machine or a worn disk made of an entry is no answer: it is deleted and computed again. A cache that cannot be written
+(full disk, read-only home) costs speed, never an answer.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +23,7 @@ from tb_embfactor.copies import evict
 
 Tier = Literal["results", "factors"]
 LIMIT_BYTES: dict[Tier, int] = {"results": 2 << 30, "factors": 2 << 30}
+_CHECKSUM_BYTES = 4
 
 
 def key(**parts: Any) -> str:
@@ -42,10 +45,17 @@ class Cache:
             return None
         path = self._path(tier, name)
         try:
-            body = path.read_bytes()
+            with path.open("rb") as file:
+                body = file.read(max(0, os.fstat(file.fileno()).st_size - _CHECKSUM_BYTES))
+                checksum = file.read()
             os.utime(path)  # recently used: evicted later
         except OSError:
             self.misses += 1
+            return None
+        if checksum != _checksum(body):
+            self.misses += 1
+            with suppress(OSError):
+                path.unlink()
             return None
         self.hits += 1
         return body
@@ -57,7 +67,7 @@ class Cache:
         from tb_embfactor.arrays import write_atomically
 
         try:
-            write_atomically(self._path(tier, name), body)
+            write_atomically(self._path(tier, name), body, _checksum(body))
         except OSError:
             return
         self._written[tier] = self._written.get(tier, LIMIT_BYTES[tier]) + len(body)
@@ -67,8 +77,14 @@ class Cache:
 
     def _path(self, tier: Tier, name: str) -> Path:
         assert self.directory is not None
-        return self.directory / tier / name[:2] / f"{name}.safetensors"
+        return self.directory / tier / name[:2] / f"{name}.entry"
 
     def _evict(self, tier: Tier) -> None:
         assert self.directory is not None
         evict((self.directory / tier).glob("*/*"), LIMIT_BYTES[tier])
+
+
+def _checksum(body: bytes) -> bytes:
+    import google_crc32c
+
+    return int(google_crc32c.value(body)).to_bytes(_CHECKSUM_BYTES, "little")

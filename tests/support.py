@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,3 +43,14 @@ def eventually(check: Callable[[], Any], seconds: float = 30.0) -> Any:
 def all_spectra(ask: Callable[[], bytes]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Ask for the spectra of a run until none is pending."""
     return arrays.decode(eventually(lambda: (body := ask()) and arrays.decode_info(body)["n_pending"] == 0 and body))
+
+
+@contextmanager
+def full_disk(n_bytes: int) -> Iterator[None]:
+    """Meanwhile no file can grow beyond so many bytes, neither here nor, from then on, in a process that is started here."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tiny_format
-from support import N_COLUMNS, N_ROWS, all_spectra, eventually, table, write_run
+from support import N_COLUMNS, N_ROWS, all_spectra, eventually, full_disk, table, write_run
 
 from tb_embfactor import arrays, formats
 from tb_embfactor.errors import IncompleteError, NotFoundError, WorkerError
@@ -236,6 +236,27 @@ def test_a_flag_that_cannot_be_understood_is_one_sentence(open_service: Callable
 def test_without_a_cache_directory_everything_still_works(open_service: Callable[..., Service]) -> None:
     service = open_service(cache_directory=None)
     assert isinstance(service.points(RUN, "run/step_0.tiny", TABLE), bytes)
+
+
+def test_an_answer_that_was_harmed_on_disk_is_computed_again(open_service: Callable[..., Service], tmp_path: Path) -> None:
+    first = open_service()
+    before, _ = all_spectra(lambda: first.spectra(RUN, TABLE))
+    first.close()
+    for path in (tmp_path / "cache").glob("*/*/*"):
+        body = path.read_bytes()
+        path.write_bytes(body[: len(body) // 2])
+    second = open_service()
+    after, _ = all_spectra(lambda: second.spectra(RUN, TABLE))
+    assert np.array_equal(before["singular_values"], after["singular_values"])
+
+
+def test_a_full_disk_costs_no_answer(open_service: Callable[..., Service], tmp_path: Path) -> None:
+    with full_disk(100):
+        service = open_service()  # starts the worker, which does the writing
+    tensors, _ = all_spectra(lambda: service.spectra(RUN, TABLE))
+    assert np.allclose(tensors["singular_values"][0], np.linalg.svd(table(0), compute_uv=False))
+    assert isinstance(service.points(RUN, "run/step_0.tiny", TABLE), bytes)
+    assert not list((tmp_path / "cache").glob("*/*/*"))
 
 
 def test_two_log_directories_by_name(open_service: Callable[..., Service], logs: Path, tmp_path: Path) -> None:
