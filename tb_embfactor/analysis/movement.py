@@ -1,4 +1,4 @@
-"""Which rows and columns of a matrix have moved between two checkpoints."""
+"""What of a matrix has moved between two checkpoints."""
 
 from __future__ import annotations
 
@@ -33,3 +33,19 @@ def count_unmoved(now: Matrix, then: Matrix, on_block: Callable[[], None] = lamb
         columns &= np.all(same, axis=0)
         on_block()
     return dict(zip(MOVEMENT, (n_unmoved, n_dead, int(np.sum(columns))), strict=True))
+
+
+def is_unmoved(now: Matrix, then: Matrix, on_block: Callable[[], None] = lambda: None) -> bool:
+    """Whether two matrices and their biases hold the same numbers (NaN equals NaN).
+
+    Cost: one pass over both up to the first block that differs, which for a matrix in training is mostly the first.
+    """
+    if now.shape != then.shape or now.dtype != then.dtype or now.has_bias != then.has_bias:
+        return False
+    if now.has_bias and not np.array_equal(now.bias(), then.bias(), equal_nan=True):  # type: ignore[arg-type]
+        return False
+    for one, other in zip(now.blocks(), then.blocks(), strict=True):
+        if not np.array_equal(one, other, equal_nan=True):
+            return False
+        on_block()
+    return True

@@ -3,7 +3,8 @@
     process.py   the parent's side: a queue of jobs, progress, cancellation, restarts
     child.py     the child's main loop
     tasks.py     what the child can do
-    packing.py   factors as it keeps them in the cache
+    spectra.py   the spectra that it knows
+    packing.py   spectra as it keeps them in the cache
 
 Parent and child speak over the child's stdin and stdout: a line of JSON, followed by `body_bytes` raw bytes where the
 line says so. The child is lowered in priority, computes with a fixed number of threads, has a limit on its memory, and

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,22 +21,20 @@ from tb_embfactor.analysis.ranks import RULES, suggested_ranks
 from tb_embfactor.analysis.sparsity import sparsity
 from tb_embfactor.errors import UsageError
 from tb_embfactor.linalg.blocks import block_rows
-from tb_embfactor.linalg.spectrum import ALGORITHM, Spectrum, decompose
 from tb_embfactor.logdir import COPIES, Logdir, Matrix, Scanner, parse_checkpoints_flag, parse_logdir_spec
 from tb_embfactor.messages import Message
 from tb_embfactor.worker import Settings
-from tb_embfactor.worker.packing import n_bytes, pack, unpack
+from tb_embfactor.worker.spectra import Spectra
 
 Answer = tuple[dict[str, Any], bytes]
 Report = Callable[..., None]
 ROWS_BYTES = 4 << 20  # what one `rows` answer may hold
-_KEPT_SPECTRA_BYTES = 256 << 20
 _SEARCHING: dict[str, Any] = {"progress": None, "allow_seconds": 600}  # turning axes and mapping neighbours is silent
 _LISTING_SECONDS = 600  # listing directories and surveying label files is silent, and slow on a network file system
 
 
 class Tasks:
-    """The log directory as last scanned, and the factors computed last.
+    """The log directory as last scanned, and the spectra computed last.
 
     report : called with what the parent should know meanwhile: `progress` 0..1, `opening` a file, `allow_seconds` of silence.
     """
@@ -54,7 +51,7 @@ class Tasks:
         self._settings = settings
         self._scanner: Scanner | None = None
         self._logdir: Logdir | None = None
-        self._spectra: OrderedDict[str, Spectrum] = OrderedDict()
+        self._spectra = Spectra(self._cache, report)
 
     def do_scan(self, set_aside: dict[str, dict[str, Any]]) -> Answer:
         """The catalogue of the log directory."""
@@ -219,20 +216,8 @@ class Tasks:
         return found[matrix]
 
     def _factorize(self, matrix: Matrix, transform: str) -> Factorization:
-        """The factors of a matrix: from memory, from the cache's second tier, or by reading the matrix."""
-        key = cache.key(kind="factors", matrix=matrix.fingerprint, transform=transform, algorithm=ALGORITHM)
         blocks, _ = as_blocks(matrix, transform)
-        spectrum = self._spectra.get(key)
-        if spectrum is None:
-            body = self._cache.get("factors", key)
-            spectrum = unpack(*arrays.decode(body), blocks) if body else None
-        if spectrum is None:
-            spectrum = decompose(blocks, matrix.name, lambda share: self._progress(share, min(matrix.shape)))
-            self._cache.put("factors", key, arrays.encode(*pack(spectrum)))
-        self._spectra[key] = spectrum
-        self._spectra.move_to_end(key)
-        while len(self._spectra) > 1 and sum(map(n_bytes, self._spectra.values())) > _KEPT_SPECTRA_BYTES:
-            self._spectra.popitem(last=False)
+        spectrum = self._spectra.find(matrix, transform, blocks, lambda share: self._progress(share, min(matrix.shape)))
         return Factorization(blocks, spectrum, name=matrix.name, center=False, transform=transform, rank=None)
 
     def _progress(self, share: float, short_side: int) -> None:
