@@ -217,6 +217,9 @@ class Checkpoint:
     def opening(self) -> Opening:
         return Opening(self.location, self.header.state, self.entry_state)
 
+    def __iter__(self) -> Iterator[Matrix]:
+        return iter(self.matrices)
+
     def __getitem__(self, name: str) -> Matrix:
         """The matrix called `name`: its whole name, else its end, else its layer, else a part of it, where that fits only one.
 
@@ -243,6 +246,9 @@ class Run:
 
     name: str
     checkpoints: tuple[Checkpoint, ...]
+
+    def __iter__(self) -> Iterator[Checkpoint]:
+        return iter(self.checkpoints)
 
     def having(self, name: str) -> list[Checkpoint]:
         """The checkpoints with a matrix of this whole name, or with every part of this expression."""
@@ -298,6 +304,9 @@ class Logdir:
     scanned: Scanned = Scanned()
     hints: tuple[Message, ...] = ()
     error: Message | None = None
+
+    def __iter__(self) -> Iterator[Run]:
+        return iter(self.runs)
 
     def run(self, name: str) -> Run:
         for run in self.runs:

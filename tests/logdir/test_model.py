@@ -129,6 +129,14 @@ def test_errors_list_a_few_names_only(tmp_path: Path) -> None:
     assert error.value.message.params["known"].endswith("m7 and 22 more")
 
 
+def test_loops_over_all_there_is(tmp_path: Path) -> None:
+    for run, step in (("a", 1), ("a", 2), ("b", 1)):
+        (tmp_path / run).mkdir(exist_ok=True)
+        write(tmp_path / run / f"{step}.npmat", [matrix("tok", (2, 2)), matrix("out", (2, 3))])
+    names = [f"{checkpoint.id} {m.name}" for run in open_logdir(tmp_path) for checkpoint in run for m in checkpoint]
+    assert names == [f"{path}.npmat {name}" for path in ("a/1", "a/2", "b/1") for name in ("tok", "out")]
+
+
 def test_selectors(tmp_path: Path) -> None:
     for name, step, wall_time in [("c", 300, 1), ("a", 100, 2), ("b", 200, 3), ("again", 200, 9), ("none", None, 0)]:
         write(tmp_path / "run" / f"{name}.npmat", step=step, wall_time=wall_time)
