@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tb_embfactor.analysis.comparison import Comparison, compare
     from tb_embfactor.analysis.factorization import Factorization, export, factorize
     from tb_embfactor.analysis.factors import Factors, factors
+    from tb_embfactor.analysis.neighbours import Neighbors, neighbors
     from tb_embfactor.analysis.numbers import metrics
     from tb_embfactor.analysis.projection import Projection, project
     from tb_embfactor.analysis.ranks import suggested_ranks
@@ -40,6 +41,8 @@ _HOME = {
     "export": "analysis.factorization",
     "factors": "analysis.factors",
     "Factors": "analysis.factors",
+    "neighbors": "analysis.neighbours",
+    "Neighbors": "analysis.neighbours",
     "suggested_ranks": "analysis.ranks",
     "sparsity": "analysis.sparsity",
     "Sparsity": "analysis.sparsity",
@@ -53,6 +56,7 @@ __all__ = [
     "EmbfactorError",
     "Factorization",
     "Factors",
+    "Neighbors",
     "Projection",
     "Sparsity",
     "compare",
@@ -60,6 +64,7 @@ __all__ = [
     "factorize",
     "factors",
     "metrics",
+    "neighbors",
     "open_checkpoint",
     "open_logdir",
     "project",

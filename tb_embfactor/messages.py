@@ -72,6 +72,7 @@ TEMPLATES: dict[str, str] = {
     "unknown_run": "There is no run {run!r}. The runs are: {known}.",
     "unknown_checkpoint": "The run {run!r} has no checkpoint {checkpoint!r}. Its checkpoints are: {known}.",
     "unknown_matrix": "{checkpoint} has no matrix {matrix!r}. Its matrices are: {known}.",
+    "unknown_label": "{matrix} has no row with the label {label!r}. Labels like it: {known}.",
     "ambiguous_matrix": "{matrix!r} fits several matrices of {checkpoint}: {known}. Give the whole name.",
     "not_a_checkpoint": "{path} is neither a checkpoint nor a log directory. Formats read so far: {formats}.",
     "several_checkpoints": "{path} holds {n_checkpoints} checkpoints; give one of them: {known}.",
@@ -96,6 +97,8 @@ TEMPLATES: dict[str, str] = {
     "them. On an axis of random groups it would be {by_chance}.",
     "map_of_neighbours": "A map of neighbours: what lies together is alike, but distances and sizes of groups mean nothing.",
     "rows_skipped": "{n} of {n_rows} rows hold NaN or Inf and are left out.",
+    "no_neighbours": "{n} of the {n_asked} rows of {matrix} that were asked for hold NaN or Inf, or have no direction, "
+    "and so no neighbours.",
     # Verdicts
     "verdict_constant": "All rows are equal, so no input can be told from another. "
     "Check how the layer is initialised, and whether it gets gradients.",
@@ -118,6 +121,7 @@ TEMPLATES: dict[str, str] = {
     "task_spectrum": "Factoring {matrix} of {checkpoint}",
     "task_points": "Projecting {matrix} of {checkpoint}",
     "task_compare": "Comparing {matrix} of {checkpoint}",
+    "task_neighbors": "Looking for the neighbours of rows of {matrix} of {checkpoint}",
     "task_sparsity": "Counting the zeros of {matrix} of {checkpoint}",
     "task_factors": "Finding the factors of {matrix} of {checkpoint}",
     "task_ranks": "Looking where the noise ends in {matrix} of {checkpoint}",

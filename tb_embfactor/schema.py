@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tb_embfactor.analysis.comparison import Comparison
     from tb_embfactor.analysis.factorization import Factorization
     from tb_embfactor.analysis.factors import Factors, Scored
+    from tb_embfactor.analysis.neighbours import Neighbors
     from tb_embfactor.analysis.sparsity import Sparsity
     from tb_embfactor.linalg.degeneracy import Continuation
     from tb_embfactor.logdir import Checkpoint, Logdir, Matrix, Run
@@ -124,6 +125,23 @@ def comparison_json(found: Comparison, labels: Sequence[Any] | None = None) -> d
     ]
     counts = {"rows_matched": found.rows_matched, "rows_skipped": found.rows_skipped}
     return finite({**counts, "measures": found.measures, "most_changed": changed})
+
+
+def neighbors_json(found: Neighbors, labels: Sequence[Any] | None = None) -> dict[str, Any]:
+    """The neighbours of rows of a matrix; labels : one for each row."""
+
+    def row_json(row: int) -> dict[str, Any]:
+        return {"row": row, "label": labels[row] if labels else None}
+
+    assert found.queries is not None
+    return {
+        "metric": found.metric,
+        "queries": [
+            {**row_json(row), "neighbors": [{**row_json(near), "distance": distance} for near, distance in found.of(index)]}
+            for index, row in enumerate(found.queries.tolist())
+        ],
+        "notes": [note.to_json() for note in found.notes],
+    }
 
 
 def sparsity_json(found: Sparsity) -> dict[str, Any]:

@@ -151,6 +151,30 @@ def test_compare(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert json.loads(capsys.readouterr().out)["measures"]["linear_cka"] == pytest.approx(1)
 
 
+def test_neighbors(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = ["neighbors", str(logs), "--run", "run", "--token", "word3", "4", "--k", "2"]
+    assert main(chosen) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "nearest to word3 in table at run/step_20.tiny, cosine" and lines[1].split() == [
+        "row",
+        "label",
+        "distance",
+    ]
+    assert len(lines) == 9 and lines[5].startswith("nearest to word4")
+    assert main([*chosen, "--metric", "euclidean", "--transform", "unit_rows", "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert (result["step"], result["metric"], result["transform"]) == (20, "euclidean", "unit_rows")
+    query = result["queries"][1]
+    units = table(20) / np.linalg.norm(table(20), axis=1)[:, None]
+    apart = np.linalg.norm(units - units[4], axis=1)
+    nearest = np.argsort(apart)[1:3]
+    assert (query["row"], query["label"]) == (4, "word4")
+    assert [(each["row"], each["label"]) for each in query["neighbors"]] == [(row, f"word{row}") for row in nearest]
+    assert [each["distance"] for each in query["neighbors"]] == pytest.approx(apart[nearest])
+    assert main([*chosen[:4], "--token", "3", "--transform", "transpose"]) == 0
+    assert "nearest to 3 in table" in capsys.readouterr().out
+
+
 def test_sparsity(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sparsity", str(logs), "--run", "run", "--transform", "relu"]) == 0
     header, line = capsys.readouterr().out.splitlines()
@@ -208,10 +232,18 @@ def test_a_matrix_that_cannot_be_factored_does_not_hide_the_others(logs: Path, c
         (["factors", "{logs}/run", "--method", "nmf"], 1, "has negative entries"),
         (["compare", "{logs}", "--run", "run", "--match", "order"], 2, "match must be one of index, label; got 'order'"),
         (["compare", "{logs}", "--run", "run", "--checkpoint-b", "step:7"], 1, "no checkpoint 'step:7'"),
+        (
+            ["neighbors", "{logs}", "--run", "run", "--token", "ord3"],
+            1,
+            "no row with the label 'ord3'. Labels like it: word3, word39",
+        ),
+        (["neighbors", "{logs}", "--run", "run", "--token", "60"], 2, "query must be row numbers from 0 to 59; got [60]"),
+        (["neighbors", "{logs}", "--run", "run", "--token", "1", "--k", "0"], 2, "k must be from 1 to 1000; got 0"),
+        (["neighbors", "{logs}", "--run", "run", "--token", "1", "--metric", "l1"], 2, "metric must be one of cosine, euclidean"),
         (["project", "{logs}"], 2, "--matrix must be given so that one matrix is chosen"),
         (["project", "{logs}/run/step_0.tiny", "--method", "lda", "--column", "color"], 1, "no label column 'color'"),
         (["project", "{logs}/run/step_0.tiny", "--method", "lda", "--column", "word"], 1, "60 groups, too many"),
-        (["project", "{logs}/run/step_0.tiny", "--method", "line", "--between", "1|nobody"], 2, "got 'nobody'"),
+        (["project", "{logs}/run/step_0.tiny", "--method", "line", "--between", "1|nobody"], 1, "no row with the label 'nobody'"),
         (["project", "{logs}/run/step_0.tiny", "--method", "line", "--between", "1"], 2, "two groups of rows or labels"),
         (["project", "{logs}/run/step_0.tiny", "--out", "{logs}/x.csv"], 2, "ending in .tsv, .npz, .safetensors"),
         (["list", "{logs}/nowhere"], 1, "nowhere"),

@@ -8,6 +8,7 @@ ranks.py           suggested_ranks(): how many directions to keep, by every rule
 axes.py            the axes of a matrix by one of several methods
 factors.py         factors(): what the axes stand for, by the rows with most and least of each
 comparison.py      compare(): two matrices over the rows that they share
+neighbours.py      neighbors(): the nearest rows of some rows
 sparsity.py        sparsity(): zeros, and the cost of pruning
 projection.py      project(): the rows (or columns) as points
 """

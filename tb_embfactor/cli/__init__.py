@@ -16,6 +16,7 @@ from tb_embfactor import __version__
 from tb_embfactor.cli.comparing import compare_matrices
 from tb_embfactor.cli.factors import show_factors
 from tb_embfactor.cli.matrices import export_factors, list_matrices, show_sparsity, show_spectra
+from tb_embfactor.cli.neighbours import show_neighbors
 from tb_embfactor.cli.printing import Printer
 from tb_embfactor.cli.projecting import describe_methods, project_rows
 from tb_embfactor.errors import EmbfactorError
@@ -97,6 +98,16 @@ def _parser() -> argparse.ArgumentParser:
     comparing.add_argument("--match", metavar="BY", default="index", help="match rows by index or label (default: index)")
     comparing.add_argument("--top", metavar="N", type=int, default=10, help="most changed rows, 1 to 100 (default: 10)")
     comparing.add_argument("--seed", metavar="S", type=int, default=0, help="of the rows whose neighbours are compared")
+
+    nearby = _command(commands, "neighbors", show_neighbors, "the nearest rows of some rows of one matrix, among all of them")
+    _add_path(nearby)
+    _add_choice(nearby)
+    _add_transform(nearby)
+    nearby.add_argument(
+        "--token", metavar="ROW", nargs="+", required=True, help="rows by their first label, or by number where none has it"
+    )
+    nearby.add_argument("--k", metavar="K", type=int, default=10, help="how many, 1 to 1000 (default: 10)")
+    nearby.add_argument("--metric", metavar="M", default="cosine", help="cosine or euclidean (default: cosine)")
 
     pruning = _command(commands, "sparsity", show_sparsity, "zeros of matrices, and what pruning by magnitude would cost")
     _add_path(pruning)

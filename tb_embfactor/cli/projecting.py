@@ -70,13 +70,7 @@ def _ends(matrix: Matrix, between: str) -> tuple[list[int], list[int]]:
     if len(groups) != 2:
         needed = "two groups of rows or labels, such as 'bad,awful|good,great'"
         raise UsageError("bad_parameter", owner="project", name="--between", needed=needed, got=between)
-    words = matrix.labels.read(matrix.shape[0]).columns[0].values if matrix.labels else []
-    row_of = {str(word): row for row, word in reversed(list(enumerate(words)))}
-    unknown = [each for group in groups for each in group if each not in row_of and not each.isdecimal()]
-    if unknown:
-        needed = "rows by number, or labels of the first column"
-        raise UsageError("bad_parameter", owner="project", name="--between", needed=needed, got=", ".join(unknown))
-    first, second = ([row_of[each] if each in row_of else int(each) for each in group] for group in groups)
+    first, second = map(matrix.find_rows, groups)
     return first, second
 
 

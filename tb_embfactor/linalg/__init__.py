@@ -7,6 +7,7 @@ spectrum.py     moments -> singular values with error bounds
 refinement.py   the second pass, for the small end of a spectrum, where the bounds ask for it
 axes.py         right singular vectors, kept or found on demand
 rotation.py     varimax and ICA of whitened rows; parts.py: non-negative parts
+neighbours.py   the nearest rows of some rows
 degeneracy.py   directions that cannot be told apart, and axes followed from step to step
 sampling.py, extremes.py   rows for a search; the rows with the most and the least of a factor
 comparison.py   two matrices with the same rows, from their second moments

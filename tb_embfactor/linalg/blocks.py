@@ -24,6 +24,11 @@ class RowBlocks(Protocol):
     def __iter__(self) -> Iterator[np.ndarray]: ...
 
 
+def part_of(progress: Progress, part: int, n_parts: int) -> Progress:
+    """Progress of one of several equal parts of the work."""
+    return lambda share: progress((part + share) / n_parts)
+
+
 def block_rows(n_columns: int) -> int:
     """How many rows make a block of `BLOCK_BYTES`."""
     return max(1, BLOCK_BYTES // (8 * max(1, n_columns)))

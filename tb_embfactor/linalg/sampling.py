@@ -31,11 +31,14 @@ def sample_rows(blocks: Iterable[np.ndarray], n_rows: int, limit: int, seed: int
 
 
 def rows_at(blocks: Iterable[np.ndarray], chosen: np.ndarray) -> np.ndarray:
-    """The rows with these indices, (n,) ascending, as (n, k) float64. One pass."""
+    """The rows with these indices, (n,) ascending, as (n, k) float64. One pass, as far as the last of them."""
     parts, start = [], 0
+    last = chosen.max(initial=0)
     for block in blocks:
         parts.append(block[_inside(chosen, start, block)].astype(np.float64))
         start += len(block)
+        if start > last:
+            break
     return np.concatenate(parts)
 
 

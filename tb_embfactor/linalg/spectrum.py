@@ -17,7 +17,7 @@ import numpy as np
 
 from tb_embfactor.errors import MatrixError
 from tb_embfactor.linalg.axes import Axes, KnownAxes, ShiftedAxes, StripAxes
-from tb_embfactor.linalg.blocks import Chunks, Progress, RowBlocks, Strips, chunk_rows, finite_rows
+from tb_embfactor.linalg.blocks import Chunks, Progress, RowBlocks, Strips, chunk_rows, finite_rows, part_of
 from tb_embfactor.linalg.crew import BLAS, Crew
 from tb_embfactor.linalg.moments import Moments, RowSums, accumulate, reporting
 from tb_embfactor.linalg.products import Map, add_gram, is_shared, mirror_upper, subtract_outer
@@ -91,9 +91,9 @@ def decompose(blocks: RowBlocks, name: str = "the matrix", progress: Progress | 
 
 
 def _tall(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
-    moments = accumulate(blocks, _part(progress, 0, 2))
+    moments = accumulate(blocks, part_of(progress, 0, 2))
     _require_rows(moments.n_rows, blocks.n_rows, name)
-    stored, centered, passes = _solve(blocks, moments, _part(progress, 1, 2))
+    stored, centered, passes = _solve(blocks, moments, part_of(progress, 1, 2))
     progress(1.0)
     return Spectrum(
         n_rows=moments.n_rows,
@@ -138,8 +138,8 @@ def _wide(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
     """Fewer rows than columns: factor the transpose, whose Gram matrix is small."""
     rows = RowSums(blocks)
     _require_rows(rows.n_rows, blocks.n_rows, name)
-    stored, passes = _solve_strips(Strips(blocks, rows.usable), rows.n_rows, _part(progress, 0, 2))
-    centered, more = _solve_strips(Strips(blocks, rows.usable, centered=True), rows.n_rows - 1, _part(progress, 1, 2))
+    stored, passes = _solve_strips(Strips(blocks, rows.usable), rows.n_rows, part_of(progress, 0, 2))
+    centered, more = _solve_strips(Strips(blocks, rows.usable, centered=True), rows.n_rows - 1, part_of(progress, 1, 2))
     progress(1.0)
     return Spectrum(
         n_rows=rows.n_rows,
@@ -158,13 +158,13 @@ def _wide(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
 def _solve_strips(strips: Strips, rank: int, progress: Progress) -> tuple[Svd, int]:
     """The factors of the transpose of some strips, and how many passes they took."""
     with Crew() as crew:
-        report = reporting(_part(progress, 0, 2), strips.n_rows)
+        report = reporting(part_of(progress, 0, 2), strips.n_rows)
         sums = crew.accumulate(lambda: _GramSums(strips.n_columns), strips, is_shared(strips.n_columns), report)
     mirror_upper(sums.gram)
     eigen = _eigen(sums.gram, float(np.sqrt(np.trace(sums.gram))), sums.n_roundings, rank)
     factors, passes = eigen.factors, 1
     if not eigen.is_good:
-        (factors,) = refine([Tail(eigen)], strips, lambda: _as_is, reporting(_part(progress, 1, 2), strips.n_rows))
+        (factors,) = refine([Tail(eigen)], strips, lambda: _as_is, reporting(part_of(progress, 1, 2), strips.n_rows))
         passes = 2
     return _svd(factors, axes=StripAxes(strips, factors.vectors, factors.values)), passes
 
@@ -223,11 +223,6 @@ def _svd(factors: Factors, inherited: float = 0.0, axes: Axes | None = None) -> 
     null_bound = float(factors.values[null].max(initial=0.0) + factors.absolute) if null.any() else 0.0
     values = np.where(null, 0.0, factors.values)
     return Svd(values, np.where(null, np.inf, bound), null_bound, axes or KnownAxes(factors.vectors))
-
-
-def _part(progress: Progress, part: int, n_parts: int) -> Progress:
-    """Progress of one of several equal parts of the work."""
-    return lambda share: progress((part + share) / n_parts)
 
 
 def _require_rows(n_usable: int, n_rows: int, name: str) -> None:

@@ -102,6 +102,19 @@ class Matrix:
         known = list_some(column.name for column in columns)
         raise NotFoundError("unknown_column", matrix=self.name, column=name, known=known)
 
+    def find_rows(self, names: Sequence[str]) -> list[int]:
+        """Rows by what stands in their first label column (of several the first), or by number.
+
+        Raises NotFoundError for a name that is neither. One pass over the labels.
+        """
+        labels = self.labels.read(self.shape[0]).columns[0].values if self.labels else []
+        row_of = {str(label): row for row, label in reversed(list(enumerate(labels))) if label is not None}
+        for name in names:
+            if name not in row_of and not (name.isascii() and name.isdigit()):
+                like = sorted((label for label in row_of if name.casefold() in label.casefold()), key=len)
+                raise NotFoundError("unknown_label", matrix=self.name, label=name, known=list_some(like))
+        return [row_of[name] if name in row_of else int(name) for name in names]
+
     def squared_gradients(self) -> np.ndarray | None:
         """How much each row has been updated, (V,) float64, where Adagrad trained it and the checkpoint tells: else None.
 

@@ -126,6 +126,22 @@ class Service:
             return _document(self._answers.read("compare", {**names, **params, "key": ""}, wait_seconds))
         return _document(self._computed("compare", names, params, wait_seconds, other_at=then))
 
+    def neighbors(
+        self,
+        run: str,
+        checkpoint: str,
+        matrix: str,
+        rows: list[int],
+        k: int = 10,
+        metric: str = "cosine",
+        transform: str = "",
+        wait_seconds: float = 10.0,
+    ) -> dict[str, Any] | Pending:
+        """The nearest rows of some rows, by index, for a label file changes without the checkpoint."""
+        names = {"run": run, "checkpoint": checkpoint, "matrix": matrix}
+        params = {"transform": transform, "rows": rows, "k": k, "metric": metric}
+        return _document(self._computed("neighbors", names, params, wait_seconds))
+
     def sparsity(
         self, run: str, checkpoint: str, matrix: str, transform: str = "", wait_seconds: float = 10.0
     ) -> dict[str, Any] | Pending:

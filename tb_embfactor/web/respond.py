@@ -86,11 +86,25 @@ def number(request: wrappers.Request, name: str, default: int | None, lowest: in
     return value
 
 
+def row_list(request: wrappers.Request, name: str, most: int) -> list[int]:
+    """Rows by number, as `1,2`, at most so many."""
+    raw = text(request, name)
+    rows = raw.split(",")
+    if not _are_rows(rows) or len(rows) > most:
+        needed = f"at most {most} rows by number, such as 1,2"
+        raise UsageError("bad_parameter", owner=request.path, name=name, needed=needed, got=raw)
+    return [int(row) for row in rows]
+
+
 def row_groups(request: wrappers.Request, name: str) -> list[list[int]]:
     """Two groups of rows, as `1,2|7`."""
     raw = text(request, name)
     groups = [group.split(",") for group in raw.split("|")]
-    if len(groups) != 2 or not all(row.isascii() and row.isdigit() for group in groups for row in group):
+    if len(groups) != 2 or not all(map(_are_rows, groups)):
         needed = "two groups of rows, such as 1,2|7"
         raise UsageError("bad_parameter", owner=request.path, name=name, needed=needed, got=raw)
     return [[int(row) for row in group] for group in groups]
+
+
+def _are_rows(texts: list[str]) -> bool:
+    return all(row.isascii() and row.isdigit() for row in texts)

@@ -13,7 +13,7 @@ from tb_embfactor.errors import UsageError
 from tb_embfactor.service import Service
 from tb_embfactor.transforms import Transform
 from tb_embfactor.web.projector import projector_app
-from tb_embfactor.web.respond import App, choice, json_response, number, reply, route, row_groups, text
+from tb_embfactor.web.respond import App, choice, json_response, number, reply, route, row_groups, row_list, text
 
 ROLES = ("embedding", "kernel", "other")
 DEFAULT_WAIT, MAX_WAIT = 10, 30  # seconds
@@ -64,6 +64,19 @@ def make_apps(service: Service) -> dict[str, App]:
             wait_seconds=_wait(request),
         )
         return reply(request, answer)
+
+    @route()
+    def neighbors(request: wrappers.Request) -> wrappers.Response:
+        names = _matrix(request)
+        answer = service.neighbors(
+            **names,
+            rows=row_list(request, "rows", 100),
+            k=number(request, "k", 10, 1, 100),
+            metric=choice(request, "metric", "cosine", ("cosine", "euclidean")),
+            transform=_transform(request),
+            wait_seconds=_wait(request),
+        )
+        return reply(request, answer, _is_current(request, names))
 
     @route()
     def sparsity(request: wrappers.Request) -> wrappers.Response:
@@ -161,6 +174,7 @@ def make_apps(service: Service) -> dict[str, App]:
         "/metrics": metrics,
         "/ranks": ranks,
         "/factors": factors,
+        "/neighbors": neighbors,
         "/sparsity": sparsity,
         "/compare": compare,
         "/points": points,

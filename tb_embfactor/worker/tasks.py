@@ -15,6 +15,7 @@ from tb_embfactor.analysis.comparison import compare
 from tb_embfactor.analysis.factorization import Factorization, as_blocks
 from tb_embfactor.analysis.factors import factors
 from tb_embfactor.analysis.movement import count_unmoved
+from tb_embfactor.analysis.neighbours import neighbors
 from tb_embfactor.analysis.numbers import metrics
 from tb_embfactor.analysis.projection import project
 from tb_embfactor.analysis.ranks import RULES, suggested_ranks
@@ -179,6 +180,15 @@ class Tasks:
         found = compare(a, b, match, transform, n_top, seed, lambda share: self._progress(share, a.shape[1] + b.shape[1]))
         named = {"a": self._names(a, run), "b": self._names(b, other["run"]), "match": match, "transform": transform}
         return {}, self._kept(key, arrays.encode({}, named | schema.comparison_json(found)))
+
+    def do_neighbors(
+        self, run: str, checkpoint: str, matrix: str, transform: str, key: str, rows: list[int], k: int, metric: str
+    ) -> Answer:
+        """The nearest rows of some rows."""
+        source = self._matrix(run, checkpoint, matrix)
+        found = neighbors(source, rows, k, metric, transform, lambda share: self._progress(share, 0))
+        info = self._names(source, run) | {"transform": transform} | schema.neighbors_json(found)
+        return {}, self._kept(key, arrays.encode({}, info))
 
     def do_labels(self, run: str, checkpoint: str, matrix: str) -> Answer:
         """The label columns of a matrix."""

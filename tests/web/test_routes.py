@@ -130,6 +130,23 @@ def test_compare(get: Callable[..., TestResponse], match: str) -> None:
     assert same["measures"]["procrustes"] == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+def test_neighbors(get: Callable[..., TestResponse], metric: str) -> None:
+    found = get("neighbors", **NAMES, rows="7,0", k=3, metric=metric).get_json()
+    rows = table(10) / np.linalg.norm(table(10), axis=1)[:, None] if metric == "cosine" else table(10)
+    apart = np.linalg.norm(rows - rows[7], axis=1)
+    nearest = np.argsort(apart)[1:4].tolist()
+    assert [query["row"] for query in found["queries"]] == [7, 0] and found["metric"] == metric and found["notes"] == []
+    assert [near["row"] for near in found["queries"][0]["neighbors"]] == nearest
+    expected = apart[nearest] ** 2 / 2 if metric == "cosine" else apart[nearest]
+    assert [near["distance"] for near in found["queries"][0]["neighbors"]] == pytest.approx(expected)
+
+
+def test_neighbors_of_a_row_without_numbers(get: Callable[..., TestResponse]) -> None:
+    found = get("neighbors", **{**NAMES, "checkpoint": "run/nan.tiny"}, rows="1").get_json()
+    assert found["queries"][0]["neighbors"] == [] and [note["code"] for note in found["notes"]] == ["no_neighbours"]
+
+
 def test_sparsity(get: Callable[..., TestResponse]) -> None:
     found = get("sparsity", **NAMES, transform="relu").get_json()
     assert found["zero_share"] == pytest.approx(np.mean(table(10) <= 0))
@@ -206,6 +223,10 @@ def test_the_tab_is_served_as_a_module(get: Callable[..., TestResponse]) -> None
         ("compare", {**NAMES, "checkpoint_b": "run/step_7.tiny"}, 404, "unknown_checkpoint"),
         ("compare", {**NAMES, "match": "order"}, 400, "bad_parameter"),
         ("compare", {**NAMES, "checkpoint_b": "run/nan.tiny"}, 422, "no_matched_rows"),
+        ("neighbors", NAMES, 400, "missing_parameter"),
+        ("neighbors", {**NAMES, "rows": "1,b"}, 400, "bad_parameter"),
+        ("neighbors", {**NAMES, "rows": ",".join(map(str, range(101)))}, 400, "bad_parameter"),
+        ("neighbors", {**NAMES, "rows": "60"}, 400, "bad_parameter"),
         ("factors", {**NAMES, "method": "nmf"}, 422, "negative_entries"),
         ("factors", {**NAMES, "reference": "run/step_7.tiny"}, 404, "unknown_checkpoint"),
         ("rows", {**NAMES, "start": 0, "stop": 61}, 400, "bad_parameter"),
