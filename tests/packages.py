@@ -22,6 +22,7 @@ REQUIREMENTS = (
     "deepcut==0.7.0.0",  # a Keras 2 model file (.h5)
     "elementembeddings==0.8.0",  # CSV files of chemical elements
     "gensim==4.4.0",  # its own test data: word2vec and fastText
+    "magika==1.0.3",  # a classifier of files in ONNX, with an embedding that has a row for each byte
 )
 
 

@@ -290,6 +290,14 @@ for _format in (
         has_common_names=True,
     ),
     Format(
+        "onnx",
+        "tb_embfactor.formats.onnx_file",
+        r"(?P<checkpoint>.+\.onnx)",
+        "ONNX (.onnx, and the files beside it that hold its numbers)",
+        whole=r"model\.onnx",
+        part=r"(?P<checkpoint>.+\.onnx)[._-]data",
+    ),
+    Format(
         "gguf",
         "tb_embfactor.formats.recognized",
         r"(?P<checkpoint>.+\.gguf)",

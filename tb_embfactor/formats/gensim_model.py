@@ -22,7 +22,7 @@ from tb_embfactor.formats import Folder, MatrixInfo, OwnColumn, Role
 from tb_embfactor.formats.npy import HEAD_BYTES, parse_header
 from tb_embfactor.formats.pickle_machine import Limits, Node, Symbol, as_mapping, load
 from tb_embfactor.formats.steps import step_in_name
-from tb_embfactor.formats.stored import StoredTensors, Tensor, check_rows, only_our_errors
+from tb_embfactor.formats.stored import ArrayTensor, StoredTensors, Tensor, only_our_errors
 from tb_embfactor.messages import Message
 from tb_embfactor.sources import FileSource, stat_fingerprint
 
@@ -42,18 +42,6 @@ _ARRAYS = {
     for module, name in (("multiarray", "_reconstruct"), ("numeric", "_frombuffer"))
 }
 _NUMBERS = re.compile(r"[fiu][1248]")
-
-
-class ArrayTensor:
-    """See `tb_embfactor.formats.stored.Tensor`: of an array that is in memory."""
-
-    def __init__(self, array: np.ndarray) -> None:
-        self._array, self.dtype = array, array.dtype
-        self.shape = array.shape[0], array.shape[1]
-
-    def read_rows(self, start: int, stop: int) -> np.ndarray:
-        check_rows(self.shape[0], start, stop)
-        return self._array[start:stop]
 
 
 class Attribute(NamedTuple):

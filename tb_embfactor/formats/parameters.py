@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tb_embfactor.formats.stored import StoredTensor
+from tb_embfactor.messages import Message
 
 Shape = tuple[int, ...]
+_N_NAMES_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -56,3 +58,13 @@ class StateDict:
     sizes: ModelSizes = field(default_factory=ModelSizes)
     adapter: AdapterSettings = field(default_factory=AdapterSettings)
     beside: tuple[Path, ...] = ()
+
+
+def tell_skipped(reasons: Mapping[str, Sequence[str]], shown: str) -> list[Message]:
+    """A sentence for each reason why tensors of a file are left out, with their names."""
+    told = []
+    for reason, names in reasons.items():
+        more = f" and {len(names) - _N_NAMES_SHOWN} more" if len(names) > _N_NAMES_SHOWN else ""
+        tensor = ", ".join(names[:_N_NAMES_SHOWN]) + more
+        told.append(Message("tensor_skipped", {"tensor": tensor, "path": shown, "reason": reason}))
+    return told

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tb_embfactor.formats import MatrixInfo
 from tb_embfactor.formats.lora import find_pairs
-from tb_embfactor.formats.parameters import Parameter, StateDict
+from tb_embfactor.formats.parameters import Parameter, StateDict, tell_skipped
 from tb_embfactor.formats.quantized import find_packed
 from tb_embfactor.formats.stored import StoredTensors, Tensor, only_our_errors
 from tb_embfactor.formats.torch_roles import Place, Roles
@@ -26,7 +26,6 @@ _WRAPPERS = ("_orig_mod", "_forward_module", "_fsdp_wrapped_module", "_checkpoin
 _SLOT_WORDS = re.compile(r"(^|[._])(exp_(avg|inf)|momentum|square_avg|grad_avg|acc_delta|optim|state|slot|moment)", re.IGNORECASE)
 _NUMBERED_SLOT = re.compile(r"(.*\.)?state\.\d+\.\w+")
 _N_AROUND = 5  # how many parts may stand before and behind the name of a parameter in the name of its slot
-_N_NAMES_SHOWN = 3
 
 
 @dataclass
@@ -95,13 +94,13 @@ def find_matrices(model: StateDict, shown: str) -> Matrices:
             bias = parameters[place.bias].tensor if place.bias else None
             if place.bias and bias is not None:
                 found.vectors[place.bias] = bias
-            told = (name, tensor.shape, tensor.dtype.name, place.role, place.bias if bias is not None else None, _layer_of(name))
+            told = (name, tensor.shape, tensor.dtype.name, place.role, place.bias if bias is not None else None, layer_of(name))
             stored_name = stored_names[name] if stored_names[name] != name else None
             info = MatrixInfo(*told, parameter.checksum, stored_name=stored_name, aliases=tuple(aliases))
             found.add(info, tensor)
     for pair in pairs:
         found.add(MatrixInfo(pair.name, pair.product.shape, "float32", pair.role, layer=pair.layer), pair.product)
-    found.skipped = [_skip(names, shown, reason) for reason, names in reasons.items()]
+    found.skipped = tell_skipped(reasons, shown)
     return found
 
 
@@ -144,15 +143,10 @@ def _plain_names(names: Collection[str]) -> dict[str, str]:
     return plain if len(plain) == len(names) else {name: name for name in names}
 
 
-def _layer_of(name: str) -> str | None:
+def layer_of(name: str) -> str | None:
     """`query` of `encoder.layer.0.query.weight`, `net.2` of `model.net.2.weight`."""
     parts = name.split(".")[:-1]
     numbers: list[str] = []
     while parts and parts[-1].isdigit():
         numbers.insert(0, parts.pop())
     return ".".join([*parts[-1:], *numbers]) or None
-
-
-def _skip(names: Sequence[str], shown: str, reason: str) -> Message:
-    more = f" and {len(names) - _N_NAMES_SHOWN} more" if len(names) > _N_NAMES_SHOWN else ""
-    return Message("tensor_skipped", {"tensor": ", ".join(names[:_N_NAMES_SHOWN]) + more, "path": shown, "reason": reason})

@@ -195,6 +195,21 @@ class StoredTensor:
         return numbers.reshape(piece.n_columns, n_rows).T if piece.by_columns else numbers.reshape(n_rows, piece.n_columns)
 
 
+class ArrayTensor:
+    """See `Tensor`: of an array that is in memory."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array, self.dtype = array, array.dtype
+        self.shape = array.shape[0], array.shape[1]
+
+    def transposed(self) -> ArrayTensor:
+        return ArrayTensor(self._array.T)
+
+    def read_rows(self, start: int, stop: int) -> np.ndarray:
+        check_rows(self.shape[0], start, stop)
+        return self._array[start:stop]
+
+
 def mean_rows(accumulator: Tensor) -> np.ndarray:
     """The mean of each row, float64. One pass, in blocks."""
     n_rows, n_columns = accumulator.shape

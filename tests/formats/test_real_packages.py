@@ -143,3 +143,18 @@ class TestTorch:
         sodium, potassium, chlorine, bromine = 10, 18, 16, 34
         assert potassium in nearest(checkpoint["atom_embedding"], sodium)[:5]
         assert bromine in nearest(checkpoint["atom_embedding"], chlorine)[:5]
+
+
+class TestOnnx:
+    def test_magika_a_row_for_each_byte(self, packages_dir: Path) -> None:
+        """A table that is multiplied by one-hot vectors; the digits are each other's like, and so are the two ends of a line."""
+        log = ef.open_logdir(packages_dir / "magika-1.0.3")
+        assert log.problems == ()
+        (checkpoint,) = log.runs[0].checkpoints
+        assert (checkpoint.id, checkpoint.format) == ("magika/models/standard_v3_3", "onnx")
+        roles = [(matrix.role, matrix.shape, matrix.has_bias) for matrix in checkpoint.matrices]
+        assert roles == [("embedding", (257, 64), True), ("kernel", (512, 214), True)]
+        table = checkpoint.matrices[0]
+        for digit in b"0123456789":
+            assert set(nearest(table, digit)[:5]) <= set(b"0123456789")
+        assert nearest(table, ord("\n"))[0] == ord("\r")
