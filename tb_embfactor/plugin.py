@@ -36,8 +36,8 @@ class EmbfactorLoader(base_plugin.TBLoader):
             metavar="[MATRIX=]FILE[@ROW]",
             action="append",
             default=[],
-            help="Labels of the rows of MATRIX (default: of embeddings of as many rows): a vocabulary (.txt), .tsv, .csv or "
-            ".parquet; @ROW is the row that the first of them belongs to. May be repeated.",
+            help="Labels of the rows of MATRIX (default: of embeddings of as many rows): a vocabulary (.txt, .json), .tsv, .csv "
+            "or .parquet; @ROW is the row that the first of them belongs to. May be repeated.",
         )
         group.add_argument(
             "--embfactor_threads",

@@ -16,14 +16,14 @@ from pathlib import Path
 from tb_embfactor.errors import EmbfactorError, UsageError
 from tb_embfactor.formats import MatrixInfo
 from tb_embfactor.logdir.label_tables import CSV, PARQUET, survey_table
-from tb_embfactor.logdir.labels import Labels, LabelSource, file_state, survey_file
+from tb_embfactor.logdir.label_tokens import TOKENS, survey_tokens
+from tb_embfactor.logdir.labels import Labels, LabelSource, are_near, file_state, survey_file
 from tb_embfactor.logdir.model import find_named
 from tb_embfactor.logdir.walk import ShownConfinement
 from tb_embfactor.messages import Message
 
 _ROW = re.compile(r"(?P<file>.+)@(?P<row>-?\d{1,9})")
 _VOCABULARY = ".txt"
-_FAR_APART = 2  # times as many labels as rows, or rows as labels
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,8 @@ class FlaggedLabels:
             try:
                 if path.suffix in (CSV, PARQUET):
                     result: LabelSource | Message = survey_table(confinement, path)
+                elif path.suffix == TOKENS:
+                    result = survey_tokens(confinement, path)
                 else:
                     result = survey_file(confinement, path, is_table=path.suffix != _VOCABULARY)
             except EmbfactorError as error:
@@ -111,5 +113,5 @@ def _choose(flag: LabelFlag, file: LabelSource, matrices: Sequence[MatrixInfo]) 
     fitting = [info for info in embeddings if file.n_labels(info.shape[0] - flag.offset) + flag.offset == info.shape[0]]
     if fitting or len(embeddings) != 1:
         return fitting
-    n_rows, n_labels = embeddings[0].shape[0], file.n_labels(embeddings[0].shape[0])
-    return embeddings if n_labels <= _FAR_APART * n_rows and n_rows <= _FAR_APART * n_labels else []
+    n_rows = embeddings[0].shape[0]
+    return embeddings if are_near(file.n_labels(n_rows), n_rows) else []

@@ -1,14 +1,16 @@
 """Which label file belongs to which matrix.
 
 In order: what a `projector_config.pbtxt` says; a file that names the layer (`tok_metadata.tsv`, `metadata_tok.tsv`,
-`tok_vocab.txt`); then a plain `metadata.tsv` or `vocab.txt`, which is meant for *the* embedding and therefore goes to
-embeddings only: to those of as many rows, or to the only embedding of the checkpoint. *Near* directories are the
-checkpoint's own, those up to its run's, and the run's; in the ones above (a vocabulary shared by all runs) only a file
-of as many rows counts.
+`tok_vocab.txt`, `tok_tokenizer.json`); then a plain `metadata.tsv`, `vocab.txt`, `tokenizer.json` or `vocab.json`, which is
+meant for *the* embedding and therefore goes to embeddings only: to those of as many rows, or to the only embedding of the
+checkpoint. A vocabulary of about as many tokens as the largest of several embeddings has rows goes to that one: tables are
+padded. *Near* directories are the checkpoint's own, those up to its run's, and the run's; in the ones above (a vocabulary
+shared by all runs) only a file of as many rows counts.
 """
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,13 +18,15 @@ from pathlib import Path
 
 from tb_embfactor.errors import EmbfactorError
 from tb_embfactor.formats import MatrixInfo
-from tb_embfactor.logdir.labels import LabelFile, Labels, file_state, survey_file
+from tb_embfactor.logdir.label_tokens import TOKENS, survey_tokens
+from tb_embfactor.logdir.labels import Labels, LabelSource, are_near, file_state, survey_file
 from tb_embfactor.logdir.projector_config import FILE_NAME, ConfigEntry, match_entries, metadata_file, read_config
 from tb_embfactor.logdir.walk import Directory, ShownConfinement
 from tb_embfactor.messages import Message
 
-_PLAIN = ("metadata.tsv", "vocab.txt")
-_OF_LAYER = re.compile(r"(?P<a>.+)_metadata\.tsv|metadata_(?P<b>.+)\.tsv|(?P<c>.+)_vocab\.txt")
+_VOCABULARIES = ("vocab.txt", "tokenizer.json", "vocab.json")
+_PLAIN = ("metadata.tsv", *_VOCABULARIES)
+_OF_LAYER = re.compile(r"(?P<a>.+)_metadata\.tsv|metadata_(?P<b>.+)\.tsv|(?P<c>.+)_(?:vocab\.txt|vocab\.json|tokenizer\.json)")
 _FAR_FROM_NAME = re.compile(r"[^\w.-]+")
 _WEIGHT_PARTS = {"embeddings", "embedding", "kernel", "weight", "w", "table"}
 
@@ -35,8 +39,8 @@ class LabelFiles:
     def __init__(self) -> None:
         self._kept: dict[tuple[str, str], tuple[str, object]] = {}
 
-    def survey(self, confinement: ShownConfinement, path: Path, is_table: bool) -> LabelFile | Message:
-        return self._keep("labels", path, lambda: survey_file(confinement, path, is_table))  # type: ignore[return-value]
+    def survey(self, confinement: ShownConfinement, path: Path) -> LabelSource | Message:
+        return self._keep("labels", path, lambda: _survey(confinement, path))  # type: ignore[return-value]
 
     def config(self, confinement: ShownConfinement, path: Path) -> tuple[ConfigEntry, ...] | Message:
         return self._keep("config", path, lambda: read_config(confinement, path))  # type: ignore[return-value]
@@ -52,6 +56,12 @@ class LabelFiles:
             result = error.message
         self._kept[what, str(path)] = (state, result)
         return result
+
+
+def _survey(confinement: ShownConfinement, path: Path) -> LabelSource:
+    if path.suffix == TOKENS:
+        return survey_tokens(confinement, path)
+    return survey_file(confinement, path, is_table=not path.name.endswith("vocab.txt"))
 
 
 @dataclass(eq=False)
@@ -106,13 +116,13 @@ def find_labels(
     refusals: list[Refusal] = [refusal for directory in near for refusal in directory.refusals]
     embeddings = [info for info in matrices if info.role == "embedding"]
 
-    def take(info: MatrixInfo, directory: LabelDirectory, path: Path, needs_equal: bool) -> bool:
-        file = files.survey(directory.confinement, path, is_table=not path.name.endswith("vocab.txt"))
+    def take(info: MatrixInfo, directory: LabelDirectory, path: Path, fits: Callable[[int, int], bool] = _any) -> bool:
+        file = files.survey(directory.confinement, path)
         if isinstance(file, Message):
             refusals.append((directory.confinement.show(path), file))
             return False
         n_labels = file.n_labels(info.shape[0])
-        if needs_equal and n_labels != info.shape[0]:
+        if not fits(n_labels, info.shape[0]):
             return False
         found[info.name] = Labels(file, info.name, n_labels)
         return True
@@ -121,19 +131,25 @@ def find_labels(
     for directory in near:
         for name, entry in match_entries(directory.config, matrices).items() if directory.config else ():
             if name not in found and entry in directory.config_files:
-                take(by_name[name], directory, directory.config_files[entry], needs_equal=False)
+                take(by_name[name], directory, directory.config_files[entry])
     for is_far, directory in [(False, item) for item in near] + [(True, item) for item in far]:
         for info in matrices if directory.of_layer else ():
             path = next((directory.of_layer[name] for name in layer_names(info) if name in directory.of_layer), None)
             if path is not None and info.name not in found:
-                take(info, directory, path, needs_equal=is_far)
+                take(info, directory, path, operator.eq if is_far else _any)
     for info in embeddings:
         candidates = [(directory, path) for directory in (*near, *far) for path in directory.plain]
-        _ = info.name in found or any(take(info, directory, path, needs_equal=True) for directory, path in candidates)
-    if len(embeddings) == 1 and embeddings[0].name not in found:
-        candidates = [(directory, path) for directory in near for path in directory.plain]
-        any(take(embeddings[0], directory, path, needs_equal=False) for directory, path in candidates)
+        _ = info.name in found or any(take(info, directory, path, operator.eq) for directory, path in candidates)
+    largest = max(embeddings, key=lambda info: info.shape[0], default=None)
+    if largest is not None and not any(info.name in found for info in embeddings):
+        is_only = len(embeddings) == 1
+        candidates = [(item, path) for item in near for path in item.plain if is_only or path.name in _VOCABULARIES]
+        any(take(largest, directory, path, _any if is_only else are_near) for directory, path in candidates)
     return found, _once(refusals)
+
+
+def _any(n_labels: int, n_rows: int) -> bool:
+    return True
 
 
 def layer_names(info: MatrixInfo) -> list[str]:

@@ -30,6 +30,7 @@ MAX_LINE_BYTES = 1 << 20
 MAX_COLUMNS = 200
 MAX_CATEGORIES = 50
 MAX_NUMBER_CATEGORIES = 12
+_FAR_APART = 2  # times as many labels as rows, or rows as labels
 _CHUNK_BYTES = 1 << 20
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,15}", re.ASCII)
@@ -142,6 +143,11 @@ class Labels:
             padded = [None] * min(max(0, self.offset), n_rows) + texts[max(0, -self.offset) :]
             table.append(typed_column(name, padded + [None] * (n_rows - len(padded))))
         return LabelTable(tuple(table), notes)
+
+
+def are_near(n_labels: int, n_rows: int) -> bool:
+    """Whether a number of labels may be meant for a number of rows that it does not equal."""
+    return n_labels <= _FAR_APART * n_rows and n_rows <= _FAR_APART * n_labels
 
 
 def file_state(path: Path) -> str:
