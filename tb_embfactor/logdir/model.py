@@ -158,10 +158,11 @@ class Matrix:
         return Blocks(self, block_rows)
 
     def read_blocks(self, block_rows: int) -> Iterator[np.ndarray]:
-        """One pass over the rows, from the file."""
+        """One pass over the rows, from the file. Rows without a number are none: a header may claim any number of them."""
+        n_rows = self.shape[0] if self.shape[1] else 0
         with READERS.borrow(self.checkpoint.opening) as reader:
-            for start in range(0, self.shape[0], block_rows):
-                yield widen(reader.read_rows(self.name, start, min(start + block_rows, self.shape[0])))
+            for start in range(0, n_rows, block_rows):
+                yield widen(reader.read_rows(self.name, start, min(start + block_rows, n_rows)))
 
     def bias(self) -> np.ndarray | None:
         """The vector added to each of the layer's outputs, float64, or None."""
