@@ -19,7 +19,7 @@ export KERAS_HOME := $(abspath $(BUILD))/keras
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help demo demo_logs test test-python test-frontend test-browser lint format bundle docs pictures bench verdicts clean chromium packages
+.PHONY: help demo demo_logs test test-python test-frontend test-browser lint format fuzz bundle docs pictures bench verdicts clean chromium packages
 
 help:  ## print this list
 	@awk -F ':.*## ' '/^[a-z_-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ test-python: $(VENV)/plugin/.stamp $(FIXTURES)/.stamp packages  ## pytest, in an
 	@$(PLUGIN_PYTHON) -c 'import sys, importlib.util as u; sys.exit(any(map(u.find_spec, sys.argv[1:])))' $(FRAMEWORKS) || \
 	    { echo "$(VENV)/plugin holds one of $(FRAMEWORKS), so it cannot show that the plugin needs none. Remove it." >&2; exit 1; }
 	EMBFACTOR_FIXTURES=$(FIXTURES) EMBFACTOR_PACKAGES=$(PACKAGES) $(PLUGIN_PYTHON) -m pytest -o cache_dir=$(BUILD)/pytest $(PYTEST_ARGUMENTS)
+
+fuzz: $(VENV)/plugin/.stamp $(FIXTURES)/.stamp  ## damage a file of every format in MUTATIONS=2000 ways and read it; SEED=1
+	EMBFACTOR_FIXTURES=$(FIXTURES) PYTHONPATH=. nice $(PLUGIN_PYTHON) -m tests.formats.fuzz $(or $(MUTATIONS),2000) $(or $(SEED),1)
 
 test-frontend: frontend/node_modules/.package-lock.json  ## type check, unit tests, and is the committed bundle that of the sources?
 	cd frontend && npm run --silent check && npm test --silent

@@ -177,8 +177,12 @@ class ChunkedTensor:
 
     def _numbered(self, limit: int) -> Iterator[tuple[int, tuple[int, ...]]]:
         """The chunks there are, each with its number among those that there may be."""
-        numbers = zip(range(limit), np.ndindex(self._layout.grid(self._layout.limits)), strict=False)
-        return ((number, place) for number, place in numbers if all(at < n for at, n in zip(place, self._grid, strict=True)))
+        sides = self._layout.grid(self._layout.limits)
+        strides = [math.prod(sides[axis + 1 :]) for axis in range(len(sides))]
+        for number in range(min(limit, math.prod(sides))):
+            place = tuple(number // stride % side for stride, side in zip(strides, sides, strict=True))
+            if all(at < n for at, n in zip(place, self._grid, strict=True)):
+                yield number, place
 
     def _entry(self, entry: bytes, is_filtered: bool) -> tuple[int, int, int]:
         """An address, and for a filtered chunk its size, which takes what is left, and the filters that were left out."""

@@ -40,7 +40,7 @@ class LabelFiles:
         self._kept: dict[tuple[str, str], tuple[str, object]] = {}
 
     def survey(self, confinement: ShownConfinement, path: Path) -> LabelSource | Message:
-        return self._keep("labels", path, lambda: _survey(confinement, path))  # type: ignore[return-value]
+        return self._keep("labels", path, lambda: survey(confinement, path))  # type: ignore[return-value]
 
     def config(self, confinement: ShownConfinement, path: Path) -> tuple[ConfigEntry, ...] | Message:
         return self._keep("config", path, lambda: read_config(confinement, path))  # type: ignore[return-value]
@@ -58,7 +58,8 @@ class LabelFiles:
         return result
 
 
-def _survey(confinement: ShownConfinement, path: Path) -> LabelSource:
+def survey(confinement: ShownConfinement, path: Path) -> LabelSource:
+    """Survey a label file of any kind, as its name says; any ReadError says why it cannot be used."""
     if path.suffix == TOKENS:
         return survey_tokens(confinement, path)
     return survey_file(confinement, path, is_table=not path.name.endswith("vocab.txt"))

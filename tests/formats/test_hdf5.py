@@ -6,6 +6,7 @@ import base64
 import struct
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import ml_dtypes
@@ -114,6 +115,15 @@ def test_chunks_that_were_never_written(read: Callable[[str], Contents], chunked
     for tensor, row in ((half, 1000), (none, 0)):
         with pytest.raises(UnsupportedError, match="not all of its numbers were written"):
             tensor.read_rows(row, row + 1)
+
+
+def test_a_dataset_that_may_grow_to_any_shape(fixtures_dir: Path) -> None:
+    """What it may grow to numbers its chunks, and is not counted out."""
+    source = Confinement([fixtures_dir]).open(fixtures_dir / "hdf5" / "latest" / "chunks.h5")
+    sound, grown = (read_contents(source).datasets["boxes_gzip"].tensor for _ in range(2))
+    assert isinstance(grown, hdf5_chunks.ChunkedTensor) and sound is not None
+    grown._layout = replace(grown._layout, limits=(1 << 60, grown.shape[1]))
+    assert np.array_equal(grown.read_rows(0, 64), sound.read_rows(0, 64))
 
 
 def test_a_chunk_is_unpacked_once_in_a_pass(read: Callable[[str], Contents], monkeypatch: pytest.MonkeyPatch) -> None:
