@@ -30,6 +30,8 @@ class Recipe:
 RECIPES = {
     "keras": Recipe({"interrupted/train": [48], "reviews/train": [0, 8, 16, 24]}, "hint_keras", labels=("label",)),
     "hugging-face-trainer": Recipe({"bert/runs/DATE_HOST": [0, 2, 4, 6]}, "hint_trainer", "word_embeddings", ("token",)),
+    "pytorch-lightning": Recipe({"lightning_logs/version_0": [0, 2, 4, 6]}, "hint_lightning"),
+    "a-loop-in-pytorch": Recipe({"reviews": [0, 2, 4, 6]}, "hint_loop", labels=("label",)),
     "a-loop-in-tensorflow": Recipe({"reviews": [0, 2, 4, 6]}, "hint_loop"),
 }
 

@@ -1,8 +1,14 @@
-"""A new format is one module and one line: here the module is this file, and its checkpoints appear in the tab's catalogue."""
+"""A new format is one module and one line: that of CONTRIBUTING.md, and one of this file, which appears in the tab."""
 
 from __future__ import annotations
 
+import os
+import re
+import struct
+import sys
+import textwrap
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -10,9 +16,11 @@ from support import eventually
 
 import tb_embfactor as ef
 from tb_embfactor import arrays, formats
-from tb_embfactor.formats import Folder, Format, MatrixInfo
+from tb_embfactor.formats import Folder, Format, MatrixInfo, stored
 from tb_embfactor.service import Service
+from tb_embfactor.sources import stat_fingerprint
 from tb_embfactor.worker import Settings
+from tests.formats.contract import Checkpoint, Contract
 
 
 class CsvReader:
@@ -69,3 +77,36 @@ def test_a_format_added_here_appears_in_the_catalogue_and_is_factored(tmp_path: 
         service.close()
     values = ef.factorize(ef.open_checkpoint(tmp_path / "model.csv")["numbers"]).singular_values
     assert np.allclose(values, np.linalg.svd(matrix.astype(np.float64), compute_uv=False), rtol=1e-6)
+
+
+def test_the_example_of_contributing_meets_the_contract(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (repository / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    module, line, test = (
+        textwrap.dedent(block) for block in re.findall(r"^ +```python\n(.*?)^ +```$", text, re.DOTALL | re.MULTILINE)
+    )
+    fmt = eval(line.rstrip().removesuffix(","), {"Format": Format})
+    made = ModuleType(fmt.module)
+    vars(made).update({name: getattr(stored, name) for name in ("Piece", "StoredTensor", "StoredTensors", "only_our_errors")})
+    vars(made).update(Folder=Folder, MatrixInfo=MatrixInfo, np=np, os=os, struct=struct, stat_fingerprint=stat_fingerprint)
+    exec("from __future__ import annotations\n" + module, vars(made))
+    monkeypatch.setitem(sys.modules, fmt.module, made)
+    monkeypatch.setitem(formats.FORMATS, fmt.name, fmt)
+
+    values = np.arange(30, dtype=np.float32).reshape(10, 3)
+    (tmp_path / "a.tiny").write_bytes(struct.pack("<3I", 10, 3, 7) + values.tobytes())
+    told = [
+        {"name": "table", "shape": [10, 3], "dtype": "float32", "role": "embedding", "layer": None, "bias": None, "labels": {}}
+    ]
+    checkpoint = Checkpoint(tmp_path, "tiny", "a.tiny", 7, 0, told, {"table": values})
+    scope = {"Contract": Contract, "Checkpoint": Checkpoint, "pytest": pytest, "load_case": None, "Path": Path}
+    exec("from __future__ import annotations\n" + test, scope)
+    contract = scope["TestFiles"]()
+    contract.test_lists_what_is_there([checkpoint])
+    contract.test_rows_are_the_frameworks_to_the_bit([checkpoint], 3)
+    contract.test_rows_that_are_not_there(checkpoint)
+    contract.test_truncated_anywhere_is_an_error_of_ours(checkpoint, tmp_path / "cut")
+    contract.test_fingerprint_tells_one_state_from_another(checkpoint, tmp_path / "copy")
+    contract.test_closed_twice_and_not_readable_afterwards(checkpoint)
+    assert ef.open_logdir(tmp_path).run(".").checkpoint("step:7")["table"].rows(9, 10).tolist() == values[9:].tolist()
