@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -127,16 +127,18 @@ def _is_whole(tensor: Initializer) -> bool:
     return dtype is None or dtype.kind in "iub"
 
 
-def _names(used: Iterable[_Used]) -> dict[str, str]:
+def _names(used: Sequence[_Used]) -> dict[str, str]:
     """What each initializer is called: as it is stored, or, where PyTorch's exporter has numbered it, after its module.
 
     That stands in the name of the operation that uses it (`/encoder/query/MatMul`), or of its bias (`encoder.query.bias`).
     """
     names: dict[str, str] = {}
+    taken = {tensor.name for tensor, _ in used}
     for tensor, use in used:
         name = tensor.name.removesuffix("_quantized")
         if use is not None and _ANONYMOUS.fullmatch(name):
             module = use.node.name.strip("/").rpartition("/")[0].replace("/", ".") or (use.bias or "").rpartition(".")[0]
             name = f"{module}.weight" if module else name
-        names[tensor.name] = tensor.name if name in names.values() else name
+        names[tensor.name] = tensor.name if name in taken else name
+        taken.add(name)
     return names

@@ -22,7 +22,7 @@ from tb_embfactor.errors import DamagedError, IncompleteError, UnsupportedError
 from tb_embfactor.formats.wire_format import BYTES, Field, Wire
 from tb_embfactor.sources import Source
 
-MAX_FIELDS = 1_000_000
+MAX_FIELDS = 500_000
 MAX_BYTES = 64 << 20
 MAX_DEPTH = 8
 MAX_AXES = 64

@@ -284,6 +284,14 @@ def test_tied_tables_in_another_file_are_one(tmp_path: Path) -> None:
     assert (info.name, info.aliases) == ("first", ("second",))
 
 
+def test_names_that_would_meet(tmp_path: Path) -> None:
+    """Two products of one module, numbered by the exporter; and a tensor that is called like another without its ending."""
+    names = ["onnx::MatMul_1", "onnx::MatMul_2", "x_quantized", "x"]
+    nodes = b"".join(part(1, node("MatMul", ["in", name], part(3, "/a/b/MatMul"))) for name in names)
+    found = read(tmp_path, model(*map(tensor, names), nodes=nodes)).matrices
+    assert [info.name for info in found] == ["a.b.weight", "onnx::MatMul_2", "x_quantized", "x"]
+
+
 # ---- what is left out, each with its reason
 
 
