@@ -1,6 +1,6 @@
 /** The only place that fetches. Every call may be aborted; a reply of 202 is asked for again until the answer is there. */
 
-import type { Match } from "../state/spec";
+import type { Distance, Match } from "../state/spec";
 import { type ArrayReply, DecodeError, decodeArrays } from "./decode";
 import type {
   Catalogue,
@@ -9,6 +9,7 @@ import type {
   FactorsReply,
   Labels,
   MetricEntry,
+  NeighborsReply,
   OverviewReply,
   Pending,
   PointsInfo,
@@ -64,6 +65,12 @@ export interface CompareQuery {
   match: Match;
   transform: string;
   nTop: number;
+}
+
+export interface NeighborsQuery {
+  rows: readonly number[];
+  metric: Distance;
+  transform: string;
 }
 
 export class ApiError extends Error {
@@ -222,6 +229,11 @@ export class Api {
     const { match, transform, nTop } = how;
     const b = { run_b: other.run, checkpoint_b: other.checkpoint, matrix_b: other.matrix, v_b: other.fingerprint };
     return this.getJson("compare", { ...name, ...b, match, transform, n_top: nTop, v: fingerprint }, asking);
+  }
+
+  neighbors({ fingerprint, ...name }: MatrixName, query: NeighborsQuery, asking?: Asking): Promise<NeighborsReply> {
+    const { rows, metric, transform } = query;
+    return this.getJson("neighbors", { ...name, rows: rows.join(), metric, transform, v: fingerprint }, asking);
   }
 
   labels({ fingerprint, ...name }: MatrixName, asking?: Asking): Promise<Labels> {

@@ -1,5 +1,5 @@
 /** The JSON documents of docs/http-api.md. */
-import type { Match, Method } from "../state/spec";
+import type { Distance, Match, Method } from "../state/spec";
 
 export interface Sentence {
   code: string;
@@ -194,6 +194,17 @@ export interface SparsityReply {
   pruned: number[];
   threshold: (number | null)[];
   error: (number | null)[];
+}
+
+export interface NeighborsReply {
+  metric: Distance;
+  /** Of each row that was asked for and has neighbours: the nearest first. */
+  queries: {
+    row: number;
+    label: string | null;
+    neighbors: { row: number; label: string | null; distance: number }[];
+  }[];
+  notes: Sentence[];
 }
 
 export interface Compared {

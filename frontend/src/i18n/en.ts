@@ -221,7 +221,19 @@ export const en = {
 
   "beside.label": "Beside the points",
   "beside.factors": "Factors",
+  "beside.nearest": "Nearest",
   "beside.compare": "Compare",
+
+  "nearest.distance": "Distance",
+  "nearest.cosine": "Cosine",
+  "nearest.euclidean": "Euclidean",
+  "nearest.hint.cosine": "1 − the cosine of the angle between two rows: only their directions count",
+  "nearest.hint.euclidean": "The length of the difference of two rows",
+  "nearest.open": "Nearest rows",
+  "nearest.untold":
+    "Select a row (search, or click a point) to see which rows lie nearest to it in all dimensions of the matrix.",
+  "nearest.finding": "Looking for the nearest rows",
+  "nearest.selectAll": "Select these {n} too",
 
   "compare.with": "with",
   "compare.run": "Run of the other",

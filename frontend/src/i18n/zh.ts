@@ -208,7 +208,18 @@ export const zh: Table = {
 
   "beside.label": "点图旁边",
   "beside.factors": "因子",
+  "beside.nearest": "近邻",
   "beside.compare": "比较",
+
+  "nearest.distance": "距离",
+  "nearest.cosine": "余弦",
+  "nearest.euclidean": "欧氏",
+  "nearest.hint.cosine": "1 减去两行夹角的余弦：只看方向",
+  "nearest.hint.euclidean": "两行之差的长度",
+  "nearest.open": "最近的行",
+  "nearest.untold": "选择一行（搜索或点击一个点），即可看到在矩阵的全部维度中离它最近的行。",
+  "nearest.finding": "正在查找最近的行",
+  "nearest.selectAll": "同时选中这 {n} 行",
 
   "compare.with": "对比",
   "compare.run": "对方的运行",

@@ -5,6 +5,7 @@ import type {
   CompareReply,
   FactorsReply,
   Labels,
+  NeighborsReply,
   PointsInfo,
   RanksReply,
   SparsityReply,
@@ -131,6 +132,18 @@ export function ranksOf(api: Api, { transform }: Spec, now: Current): Wanted<Ran
 export function sparsityOf(api: Api, { transform }: Spec, now: Current): Wanted<SparsityReply> {
   return within(seriesKey(now, transform), now.checkpoint.fingerprint, (asking) =>
     api.sparsity(nameOf(now), transform, asking),
+  );
+}
+
+export function neighborsOf(
+  api: Api,
+  { transform, distance }: Spec,
+  now: Current,
+  rows: readonly number[],
+): Wanted<NeighborsReply> {
+  const query = { rows, metric: distance, transform };
+  return within(seriesKey(now, transform, distance), [now.checkpoint.fingerprint, rows], (asking) =>
+    api.neighbors(nameOf(now), query, asking),
   );
 }
 

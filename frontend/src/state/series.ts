@@ -2,13 +2,14 @@
 import { computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Api } from "../data/api";
 import { ByteCache } from "../data/cache";
-import type { CompareReply, FactorsReply, Labels, RanksReply, SparsityReply } from "../data/types";
+import type { CompareReply, FactorsReply, Labels, NeighborsReply, RanksReply, SparsityReply } from "../data/types";
 import type { Current } from "./current";
 import { findOther, type Other } from "./other";
 import {
   comparisonOf,
   factorsOf,
   labelsOf,
+  neighborsOf,
   type PointsReply,
   pointsOf,
   qualityOf,
@@ -27,6 +28,8 @@ const CACHE_BYTES = 192 * 1024 * 1024;
 const SPECTRA_MS = 1200;
 /** Factors listed at first. */
 const FACTORS = 8;
+/** How many of the selected rows are asked for their neighbours. */
+const QUERIED = 5;
 /** From here on a matrix may be one that the server does not compute unasked. */
 const LARGE = { bytes: 1e9, bytesEach: 4 };
 
@@ -49,6 +52,8 @@ export class Series {
   /** What the matrix is compared with, and how alike they are where that is shown. */
   readonly other: ReadonlySignal<Other | null>;
   readonly comparison: Resource<CompareReply>;
+  /** The rows nearest to those that were selected last, where that is shown. */
+  readonly neighbors: Resource<NeighborsReply>;
   /** The current matrix is so large that nothing of it is computed before somebody asks. */
   readonly isWaiting: ReadonlySignal<boolean>;
   /** Label columns whose values make groups of rows. */
@@ -109,6 +114,13 @@ export class Series {
       unlessLarge((now, spec) => {
         const other = spec.beside === "compare" ? this.other.value : null;
         return other && comparisonOf(api, spec, now, other);
+      }),
+    );
+    this.neighbors = this.resource(
+      unlessLarge((now, spec) => {
+        void store.selection.current.value;
+        const rows = spec.beside === "nearest" ? store.selection.of("rows").slice(-QUERIED) : [];
+        return rows.length > 0 ? neighborsOf(api, spec, now, rows.reverse()) : null;
       }),
     );
     this.askSpectraAgain();

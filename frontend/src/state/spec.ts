@@ -43,9 +43,13 @@ export function scoreMethodOf(method: Method): Method {
 export const VIEWS = ["auto", "split", "factors", "projector"] as const;
 export type View = (typeof VIEWS)[number];
 
-/** What stands in the panel beside the points. */
-export const BESIDES = ["factors", "compare"] as const;
-export type Beside = (typeof BESIDES)[number];
+/** What stands in the panel beside the points; "" for what the layout has room for: the factors, or the spectrum in their place. */
+export const BESIDES = ["", "factors", "nearest", "compare"] as const;
+export type Beside = Exclude<(typeof BESIDES)[number], "">;
+
+/** By what the nearest rows are nearest. */
+export const DISTANCES = ["cosine", "euclidean"] as const;
+export type Distance = (typeof DISTANCES)[number];
 
 /** Which rows of two matrices belong together; "" for what suits them. */
 export const MATCHES = ["", "index", "label"] as const;
@@ -110,7 +114,8 @@ export interface Spec {
   /** Label column, AUTO_COLOUR or NO_COLOUR. */
   colour: string;
   projectorValues: ProjectorValues;
-  beside: Beside;
+  beside: Beside | "";
+  distance: Distance;
   /** What the matrix is compared with; "" for what suits it (see findOther). */
   otherRun: string;
   otherMatrix: string;
@@ -142,7 +147,8 @@ export const DEFAULT_SPEC: Readonly<Spec> = {
   between: "",
   colour: AUTO_COLOUR,
   projectorValues: "scores",
-  beside: "factors",
+  beside: "",
+  distance: "cosine",
   otherRun: "",
   otherMatrix: "",
   otherCheckpoint: "",

@@ -8,6 +8,7 @@ import { LINE_PATTERN } from "./line";
 import {
   BESIDES,
   DEFAULT_SPEC,
+  DISTANCES,
   MATCHES,
   MAX_COMPONENTS,
   MAX_TEXT,
@@ -103,6 +104,7 @@ const FIELDS: { [Key in keyof Spec]: Field<Spec[Key]> } = {
   colour: text("colour"),
   projectorValues: choice("projector", PROJECTOR_VALUES),
   beside: choice("beside", BESIDES),
+  distance: choice("distance", DISTANCES),
   otherRun: text("with_run"),
   otherMatrix: text("with_matrix"),
   otherCheckpoint: text("with_checkpoint"),

@@ -27,19 +27,15 @@ function View({ layout, frame }: AppProps) {
   const { store } = useShared();
   const now = layout.value;
   const isSplit = now === "split";
-  // In the split layout the spectrum and what stands beside the points share a corner.
-  const showsSpectrum = useSignal(true);
   const { beside } = store.spec.value;
-  const isHidden = (isSpectrum: boolean) => now === "projector" || (isSplit && showsSpectrum.value !== isSpectrum);
+  // In the split layout the spectrum and what stands beside the points share a corner.
+  const isHidden = (isSpectrum: boolean) => now === "projector" || (isSplit && (beside === "") !== isSpectrum);
   const switcher = (
     <Segmented<Beside | "spectrum">
       label={t("beside.label")}
-      value={isSplit && showsSpectrum.value ? "spectrum" : beside}
+      value={beside || (isSplit ? "spectrum" : "factors")}
       choices={isSplit ? [{ value: "spectrum", label: t("spectrum.title") }, ...besideChoices()] : besideChoices()}
-      onChange={(value) => {
-        showsSpectrum.value = value === "spectrum";
-        if (value !== "spectrum") store.update({ beside: value });
-      }}
+      onChange={(value) => store.update({ beside: value === "spectrum" ? "" : value })}
     />
   );
   return (

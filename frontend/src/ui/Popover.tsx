@@ -73,7 +73,7 @@ export function Popover({ label, onToggle, children }: PopoverProps) {
     <>
       <button ref={button} type="button" class="text-button opens" popovertarget={id}>
         {label}
-        <Icon name="chevron" size={14} class="up" />
+        <Icon name="chevron" size={14} />
       </button>
       {panel(label, children)}
     </>

@@ -46,8 +46,10 @@ tabTest(
 
 tabTest("compares two runs by label, by keys alone", { spec: FACTORS }, async ({ page, tab }) => {
   await tab.getByRole("radio", { name: "Factors", exact: true }).nth(1).focus();
-  await page.keyboard.press("ArrowRight");
-  await waitForSpec(page, "beside", "compare");
+  for (const shown of ["nearest", "compare"]) {
+    await page.keyboard.press("ArrowRight");
+    await waitForSpec(page, "beside", shown);
+  }
   await tab.getByRole("combobox", { name: "Run of the other" }).selectOption("sentiment_factorized");
   await waitForSpec(page, "with_run", "sentiment_factorized");
   assert.equal(await tab.getByRole("radio", { name: "By label" }).isChecked(), true);
@@ -83,6 +85,79 @@ tabTest(
     errors.length = 0;
     await tab.getByRole("combobox", { name: "Rows" }).selectOption("");
     await panel.locator(".footnote", { hasText: "32 rows in common" }).waitFor({ timeout: 60_000 });
+  },
+);
+
+/** The rows nearest to one, found here from the rows themselves. */
+const nearestOf = (tab, names, row, metric) =>
+  tab.evaluate(
+    async ([where, chosen, distance]) => {
+      const url = `rows?${new URLSearchParams({ ...where, start: 0, stop: 1000 })}`;
+      const buffer = await (await fetch(url)).arrayBuffer();
+      const length = Number(new DataView(buffer).getBigUint64(0, true));
+      const [{ data_offsets, shape }] = Object.entries(
+        JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, length))),
+      )
+        .filter(([name]) => name !== "__metadata__")
+        .map(([, entry]) => entry);
+      const values = new Float32Array(buffer.slice(8 + length + data_offsets[0], 8 + length + data_offsets[1]));
+      const [n, d] = shape;
+      const rowOf = (at) => values.subarray(at * d, (at + 1) * d);
+      const dot = (a, b) => a.reduce((sum, value, at) => sum + value * b[at], 0);
+      const own = rowOf(chosen);
+      const far = (other) =>
+        distance === "cosine"
+          ? 1 - dot(own, other) / Math.sqrt(dot(own, own) * dot(other, other))
+          : Math.sqrt(own.reduce((sum, value, at) => sum + (value - other[at]) ** 2, 0));
+      const others = Array.from({ length: n }, (_, at) => at).filter((at) => at !== chosen);
+      return others.map((at) => ({ row: at, distance: far(rowOf(at)) })).sort((a, b) => a.distance - b.distance);
+    },
+    [names, row, metric],
+  );
+
+tabTest(
+  "lists the rows nearest to the selected one; a press on one goes on from there",
+  { spec: FACTORS },
+  async ({ page, tab }) => {
+    const panel = tab.locator(".panel-beside");
+    await tab.locator(".factor-end.positive .row-button").first().click();
+    await tab.getByRole("button", { name: "Nearest rows" }).click();
+    await waitForSpec(page, "beside", "nearest");
+    for (const [name, metric] of [
+      ["Cosine", "cosine"],
+      ["Euclidean", "euclidean"],
+    ]) {
+      await beside(panel, name);
+      await tab.waitForFunction(
+        (wanted) => performance.getEntriesByType("resource").some((entry) => entry.name.includes(`metric=${wanted}`)),
+        metric,
+      );
+      await panel.locator(".row-list .row-button").nth(9).waitFor({ timeout: 60_000 });
+      const { query, reply } = await lastReply(tab, "neighbors");
+      const [found] = reply.queries;
+      const { run, checkpoint, matrix } = query;
+      const expected = (await nearestOf(tab, { run, checkpoint, matrix }, found.row, metric)).slice(0, 10);
+      assert.equal(query.metric, metric);
+      assert.deepEqual(
+        found.neighbors.map(({ row }) => row),
+        expected.map(({ row }) => row),
+      );
+      for (const [at, { distance }] of found.neighbors.entries()) {
+        assert.ok(Math.abs(distance - expected[at].distance) < 1e-5 * Math.max(1, distance), `${metric} ${at}`);
+      }
+    }
+    const near = await panel.locator(".row-list .row-name").first().textContent();
+    await panel.locator(".row-list .row-button").first().focus();
+    await page.keyboard.press("Enter");
+    await panel.locator(".list-head b", { hasText: near }).waitFor({ timeout: 60_000 });
+    await tab.locator(".chip", { hasText: near }).waitFor();
+    await panel.getByRole("button", { name: "Select these 10 too" }).click();
+    await tab.locator(".chips", { hasText: "11 selected" }).waitFor();
+    await panel.locator(".list-head").nth(4).waitFor({ timeout: 60_000 });
+    assert.equal(await panel.locator(".list-head").count(), 5);
+    assert.deepEqual(await accessibilityFaults(tab), []);
+    await tab.getByRole("button", { name: "Clear selection" }).click();
+    await panel.getByText("Select a row (search, or click a point)").waitFor();
   },
 );
 

@@ -22,6 +22,7 @@ const COMPOSED = [
   "transform.",
   "factors.of.",
   "beside.",
+  "nearest.",
   "step.",
   "verdict.name.",
   "verdict.evidence.",

@@ -27,6 +27,7 @@ const FULL: Spec = {
   colour: "词性",
   projectorValues: "matrix",
   beside: "compare",
+  distance: "euclidean",
   otherRun: "another run/with = & ? #",
   otherMatrix: "a | b @ c",
   otherCheckpoint: "runs/ckpt-0",

@@ -2,15 +2,14 @@
 import type { CompareReply } from "../../data/types";
 import { t, tn } from "../../i18n";
 import { useShared } from "../context";
-import { formatCount, formatNumber } from "../format";
+import { formatCount } from "../format";
 import { ErrorNote, ProgressBar, Wait } from "../panel";
-import { RowButton } from "../RowButton";
+import { RowList } from "../RowList";
 import { Measures } from "./Measures";
 import { OtherTools } from "./OtherTools";
 
 function MostChanged({ rows }: { rows: CompareReply["most_changed"] }) {
   const { store } = useShared();
-  const most = Math.max(...rows.map(({ change }) => change), Number.MIN_VALUE);
   return (
     <>
       <p class="list-head">
@@ -28,18 +27,7 @@ function MostChanged({ rows }: { rows: CompareReply["most_changed"] }) {
           {t("compare.selectAll", { n: formatCount(rows.length) })}
         </button>
       </p>
-      <ol class="row-list">
-        {rows.map(({ row, change }) => (
-          <li key={row}>
-            <RowButton row={row}>
-              <i class="amount">
-                <i style={{ width: `${(100 * change) / most}%` }} />
-              </i>
-              <b>{formatNumber(change)}</b>
-            </RowButton>
-          </li>
-        ))}
-      </ol>
+      <RowList rows={rows.map(({ row, change }) => ({ row, amount: change }))} />
     </>
   );
 }

@@ -1,0 +1,70 @@
+/** The rows nearest to each selected one, among all rows and in all dimensions of the matrix; a press on one goes on from there. */
+import type { NeighborsReply } from "../data/types";
+import { sayServer, t } from "../i18n";
+import { DISTANCES, type Distance } from "../state/spec";
+import { useShared } from "./context";
+import { Segmented } from "./controls";
+import { formatCount } from "./format";
+import { nameOfPoint } from "./names";
+import { ErrorNote, ProgressBar, Wait } from "./panel";
+import { RowList } from "./RowList";
+
+export function DistanceTools() {
+  const { store } = useShared();
+  return (
+    <Segmented<Distance>
+      label={t("nearest.distance")}
+      value={store.spec.value.distance}
+      choices={DISTANCES.map((value) => ({
+        value,
+        label: t(`nearest.${value}`),
+        hint: t(`nearest.hint.${value}`),
+      }))}
+      onChange={(distance) => store.update({ distance })}
+    />
+  );
+}
+
+function Of({ query }: { query: NeighborsReply["queries"][number] }) {
+  const { store, model } = useShared();
+  const { row, neighbors } = query;
+  const rows = neighbors.map(({ row: near }) => near);
+  return (
+    <section>
+      <p class="list-head">
+        <b>{nameOfPoint(model, row)}</b>
+        <button type="button" class="text-button" onClick={() => store.selection.add(rows, "points")}>
+          {t("nearest.selectAll", { n: formatCount(rows.length) })}
+        </button>
+      </p>
+      <RowList rows={neighbors.map(({ row: near, distance }) => ({ row: near, amount: distance }))} />
+    </section>
+  );
+}
+
+export function Nearest() {
+  const { store, activity } = useShared();
+  const { key, value, error, pending, loading } = store.series.neighbors.state.value;
+  if (store.series.isWaiting.value) return <p class="note quiet">{t("large.points")}</p>;
+  if (error) return <ErrorNote error={error} onRetry={store.series.neighbors.retry} />;
+  if (!key) return <p class="note quiet">{t("nearest.untold")}</p>;
+  if (!value)
+    return <Wait label={t("nearest.finding")} pending={pending} onCancel={(job) => void activity.cancel(job)} />;
+  return (
+    <div class="beside-body">
+      {loading && (
+        <div class="beside-loading">
+          <ProgressBar value={pending?.progress ?? null} label={t("nearest.finding")} />
+        </div>
+      )}
+      {value.queries.map((query) => (
+        <Of key={query.row} query={query} />
+      ))}
+      {value.notes.map((note) => (
+        <p class="footnote" key={note.code}>
+          {sayServer(note)}
+        </p>
+      ))}
+    </div>
+  );
+}
