@@ -7,26 +7,33 @@ const N_DEPTHS = 256;
 const N_PHASES = 2;
 const FAINT = 0.16;
 
+/** The pixels that a disc touches, from the one in which its middle lies, and how much of each it covers (0..1). */
 interface Stamp {
-  /** Pixels on a side, and how much of each a disc covers (0..1). */
-  side: number;
+  /** Pixels from the middle to the farthest one. */
+  reach: number;
+  right: Int32Array;
+  down: Int32Array;
   cover: Float32Array;
 }
 
 /** A disc of this diameter (device pixels) whose middle lies `phase` of a pixel right and below a pixel's corner. */
 export function discStamp(diameter: number, phaseX: number, phaseY: number): Stamp {
   const radius = diameter / 2;
-  const side = Math.ceil(diameter) + 2;
-  const middleX = Math.floor(side / 2) + phaseX;
-  const middleY = Math.floor(side / 2) + phaseY;
-  const cover = new Float32Array(side * side);
-  for (let y = 0; y < side; y++) {
-    for (let x = 0; x < side; x++) {
-      const distance = Math.hypot(x + 0.5 - middleX, y + 0.5 - middleY);
-      cover[y * side + x] = Math.min(Math.max(radius - distance + 0.5, 0), 1);
+  const reach = Math.floor((Math.ceil(diameter) + 2) / 2);
+  const pixels: [number, number, number][] = [];
+  for (let down = -reach; down <= reach; down++) {
+    for (let right = -reach; right <= reach; right++) {
+      const distance = Math.hypot(right + 0.5 - phaseX, down + 0.5 - phaseY);
+      const cover = Math.min(radius - distance + 0.5, 1);
+      if (cover > 0) pixels.push([right, down, cover]);
     }
   }
-  return { side, cover };
+  return {
+    reach,
+    right: Int32Array.from(pixels, ([right]) => right),
+    down: Int32Array.from(pixels, ([, down]) => down),
+    cover: Float32Array.from(pixels, ([, , cover]) => cover),
+  };
 }
 
 /** Far points first, by counting: depths lie in -1..1. */
@@ -118,29 +125,25 @@ export class SplatRenderer implements PointRenderer {
 
   private stamp(
     { data, width, height }: ImageData,
-    stamp: Stamp,
+    { reach, right, down, cover }: Stamp,
     x: number,
     y: number,
     at: number,
     alpha: number,
   ): void {
-    const { side, cover } = stamp;
-    const half = Math.floor(side / 2);
     const r = this.colours[at * 3];
     const g = this.colours[at * 3 + 1];
     const b = this.colours[at * 3 + 2];
-    for (let row = 0; row < side; row++) {
-      const py = y - half + row;
-      if (py < 0 || py >= height) continue;
-      for (let column = 0; column < side; column++) {
-        const px = x - half + column;
-        const weight = cover[row * side + column] * alpha;
-        if (weight === 0 || px < 0 || px >= width) continue;
-        const to = (py * width + px) * 4;
-        data[to] += (r - data[to]) * weight;
-        data[to + 1] += (g - data[to + 1]) * weight;
-        data[to + 2] += (b - data[to + 2]) * weight;
-      }
+    const isInside = x >= reach && y >= reach && x < width - reach && y < height - reach;
+    for (let pixel = 0; pixel < cover.length; pixel++) {
+      const px = x + right[pixel];
+      const py = y + down[pixel];
+      if (!isInside && (px < 0 || py < 0 || px >= width || py >= height)) continue;
+      const weight = cover[pixel] * alpha;
+      const to = (py * width + px) * 4;
+      data[to] += (r - data[to]) * weight;
+      data[to + 1] += (g - data[to + 1]) * weight;
+      data[to + 2] += (b - data[to + 2]) * weight;
     }
   }
 
