@@ -271,6 +271,8 @@ export const en = {
   "factors.continues": "axis {n} of the reference",
   "factors.continuesHint": "Cosine {cosine} with that axis of the step on whose axes the points are shown",
   "factors.block": "{from} to {to} cannot be told apart: one subspace, {share}",
+  "factors.column": "{column} ({entry})",
+  "factors.columns": "Heaviest columns: {columns}",
   "factors.more": "More factors",
   "factors.sample": "Searched on {n} of {of} rows",
 

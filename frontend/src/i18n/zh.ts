@@ -255,6 +255,8 @@ export const zh: Table = {
   "factors.continues": "参照步的第 {n} 轴",
   "factors.continuesHint": "与参照步（各点所用坐标轴的那一步）该轴的余弦为 {cosine}",
   "factors.block": "{from} 至 {to} 无法区分：同一个子空间，{share}",
+  "factors.column": "{column}（{entry}）",
+  "factors.columns": "权重最大的列：{columns}",
   "factors.more": "更多因子",
   "factors.sample": "在 {of} 行中的 {n} 行上求得",
 

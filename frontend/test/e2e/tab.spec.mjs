@@ -181,6 +181,7 @@ tabTest(
     await first.locator(".factor-head button").click();
     await waitForSpec(page, "colour", "@factor-1");
     await tab.locator(".colour-row", { hasText: "Score on factor 1" }).locator(".ramp").waitFor();
+    await first.locator(".footnote", { hasText: /^Heaviest columns: \d+ \(−?0\.\d+\), / }).waitFor();
     // The row with the most of it stands farthest out on the axis that it is.
     const { top, farthest } = await tab.evaluate(async () => {
       const urls = performance.getEntriesByType("resource").map(({ name }) => name);

@@ -3,11 +3,13 @@ import type { Factor, ScoredRow } from "../../data/types";
 import { t } from "../../i18n";
 import { colourByFactor, factorOf, MAX_COMPONENTS, NO_COLOUR } from "../../state/spec";
 import { useShared } from "../context";
-import { formatCosine, formatNumber, formatShare, formatSigned } from "../format";
+import { formatCosine, formatCount, formatNumber, formatShare, formatSigned } from "../format";
 import { RowButton } from "../RowButton";
 
 /** Rows named at either end. */
 const N_ENDS = 5;
+/** Columns named of the chosen factor. */
+const N_COLUMNS = 4;
 /** Scores of the selected rows beyond so many times the usual one fill the bar. */
 const FULL_CARRIED = 3;
 
@@ -52,6 +54,14 @@ function Facts({ factor }: { factor: Factor }) {
   );
 }
 
+/** The entries of the direction itself that are farthest from zero. */
+function Columns({ columns }: Pick<Factor, "columns">) {
+  const listed = columns
+    .slice(0, N_COLUMNS)
+    .map(({ column, entry }) => t("factors.column", { column: formatCount(column), entry: formatNumber(entry) }));
+  return <p class="footnote">{t("factors.columns", { columns: listed.join(t("text.comma")) })}</p>;
+}
+
 export function FactorItem({ factor }: { factor: Factor }) {
   const { store, model } = useShared();
   const { factor: number, share } = factor;
@@ -83,6 +93,7 @@ export function FactorItem({ factor }: { factor: Factor }) {
         <End rows={factor.bottom} side="negative" />
         <End rows={factor.top} side="positive" />
       </p>
+      {isChosen && <Columns columns={factor.columns} />}
     </li>
   );
 }

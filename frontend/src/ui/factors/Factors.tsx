@@ -5,6 +5,7 @@ import { factorMethodOf } from "../../state/spec";
 import { useShared } from "../context";
 import { formatCount, formatShare } from "../format";
 import { ErrorNote, ProgressBar, Wait } from "../panel";
+import { RowButton } from "../RowButton";
 import { FactorItem } from "./FactorItem";
 
 const MORE_FACTORS = 16;
@@ -14,7 +15,16 @@ function BlockNote({ reply, first }: { reply: FactorsReply; first: number }) {
   const block = reply.blocks.find(({ factors }) => factors[0] === first);
   if (!block) return null;
   const [from, to] = block.factors;
-  return <li class="block-note">{t("factors.block", { from, to, share: formatShare(block.share) })}</li>;
+  return (
+    <li class="block-note">
+      <p>{t("factors.block", { from, to, share: formatShare(block.share) })}</p>
+      <p class="block-rows">
+        {block.top.map(({ row }) => (
+          <RowButton key={row} row={row} />
+        ))}
+      </p>
+    </li>
+  );
 }
 
 function List({ reply }: { reply: FactorsReply }) {
