@@ -15,20 +15,6 @@ export function Starting() {
   );
 }
 
-export function Failure({ title, error, onRetry }: { title: string; error: Sentence; onRetry: () => void }) {
-  return (
-    <main class="page">
-      <div class="page-card" role="alert">
-        <h1>{title}</h1>
-        <p>{sayServer(error)}</p>
-        <button type="button" class="button" onClick={onRetry}>
-          {t("state.retry")}
-        </button>
-      </div>
-    </main>
-  );
-}
-
 /** Code spans for what a user would type: flags and paths in backquotes or after two hyphens. */
 function WithFlags({ text }: { text: string }) {
   const parts = text.split(/(--[a-z_]+(?: (?:RUN=PATH|PATH|[^\s;,]+\/[^\s;,]*|[^\s;,]+=[^\s;,]+))?)/);
@@ -44,6 +30,22 @@ function WithFlags({ text }: { text: string }) {
         ),
       )}
     </>
+  );
+}
+
+export function Failure({ title, error, onRetry }: { title: string; error: Sentence; onRetry: () => void }) {
+  return (
+    <main class="page">
+      <div class="page-card" role="alert">
+        <h1>{title}</h1>
+        <p>
+          <WithFlags text={sayServer(error)} />
+        </p>
+        <button type="button" class="button" onClick={onRetry}>
+          {t("state.retry")}
+        </button>
+      </div>
+    </main>
   );
 }
 

@@ -57,8 +57,8 @@ export function Nearest() {
           <ProgressBar value={pending?.progress ?? null} label={t("nearest.finding")} />
         </div>
       )}
-      {value.queries.map((query) => (
-        <Of key={query.row} query={query} />
+      {value.queries.map((query, at) => (
+        <Of key={at} query={query} />
       ))}
       {value.notes.map((note) => (
         <p class="footnote" key={note.code}>

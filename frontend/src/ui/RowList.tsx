@@ -11,8 +11,9 @@ export function RowList({ rows }: { rows: readonly Amount[] }) {
   const most = Math.max(...rows.map(({ amount }) => amount), Number.MIN_VALUE);
   return (
     <ol class="row-list">
-      {rows.map(({ row, amount }) => (
-        <li key={row}>
+      {/* Keys are places: where a press makes another list, the focus stays at its place. */}
+      {rows.map(({ row, amount }, at) => (
+        <li key={at}>
           <RowButton row={row}>
             <i class="amount">
               <i style={{ width: `${(100 * Math.max(amount, 0)) / most}%` }} />

@@ -1,6 +1,14 @@
 // What stands beside the points, on a real TensorBoard that shows demo_logs.
 import assert from "node:assert/strict";
-import { accessibilityFaults, checkpointsOf, lastReply, specOf, useBrowser, waitForSpec } from "./browser.mjs";
+import {
+  accessibilityFaults,
+  checkpointsOf,
+  isFocused,
+  lastReply,
+  specOf,
+  useBrowser,
+  waitForSpec,
+} from "./browser.mjs";
 
 const { tabTest } = useBrowser();
 
@@ -150,6 +158,7 @@ tabTest(
     await panel.locator(".row-list .row-button").first().focus();
     await page.keyboard.press("Enter");
     await panel.locator(".list-head b", { hasText: near }).waitFor({ timeout: 60_000 });
+    await isFocused(tab, ".row-list .row-button");
     await tab.locator(".chip", { hasText: near }).waitFor();
     await panel.getByRole("button", { name: "Select these 10 too" }).click();
     await tab.locator(".chips", { hasText: "11 selected" }).waitFor();
