@@ -212,26 +212,34 @@ tabTest("speaks Chinese to a Chinese browser, and English when asked", { locale:
   await again.getByRole("heading", { name: "Overview" }).waitFor();
 });
 
-tabTest("has the whole view in Chinese", { locale: "zh-CN", spec: { run: RUN }, wait: true }, async ({ tab }) => {
-  await tab.locator(".verdict .finding").waitFor();
-  const english = await tab.evaluate(() => {
-    // Names of formats, programs and signs stay as they are.
-    const known =
-      /^(TensorBoard|Embedding|Projector|English|W|U|V|X|Y|Z|PC|polarity|tsv|metadata|ReLU|GELU|tanh|Varimax|ICA|NMF|LDA|SNE|UMAP|Tracy|Widom|σ)$/;
-    const skipped =
-      ".points-area, .projector-frame, .run, .matrix, .legend, .colour-row select, .tip .source, .tip code, .work-task, .factor-end";
-    const walker = document.createTreeWalker(document.querySelector("#embfactor"), NodeFilter.SHOW_TEXT);
-    const found = [];
-    while (walker.nextNode()) {
-      const { parentElement, data } = walker.currentNode;
-      if (parentElement.closest(skipped)) continue;
-      const words = data.match(/[A-Za-z]{3,}/g) ?? [];
-      found.push(...words.filter((word) => !known.test(word)));
-    }
-    return found;
+for (const beside of ["factors", "nearest", "compare"]) {
+  const options = { locale: "zh-CN", spec: { run: RUN, view: "factors", beside }, wait: true };
+  tabTest(`has the whole view in Chinese, with ${beside}`, options, async ({ tab }) => {
+    await tab.locator(".verdict .finding").waitFor();
+    if (beside === "factors") await tab.locator(".factor").first().waitFor();
+    if (beside === "nearest") await tab.locator(".panel-beside .note").waitFor();
+    if (beside === "compare") await tab.locator(".row-list .row-button").first().waitFor({ timeout: 60_000 });
+    await tab.getByRole("combobox", { name: "各行", exact: true }).selectOption({ label: "其他步骤……" });
+    await tab.locator(".steps-offered").waitFor();
+    const english = await tab.evaluate(() => {
+      // Names of formats, programs and signs stay as they are.
+      const known =
+        /^(TensorBoard|Embedding|Projector|English|W|U|V|X|Y|Z|PC|polarity|tsv|metadata|ReLU|GELU|ELU|SiLU|leaky|sigmoid|softplus|tanh|Varimax|ICA|NMF|LDA|SNE|UMAP|Tracy|Widom|CKA|SVCCA|PWCCA|Procrustes|σ)$/;
+      const skipped =
+        ".points-area, .projector-frame, .run, .matrix, .other-tools select, .legend, .colour-row select, .tip .source, .tip code, .work-task, .row-button";
+      const walker = document.createTreeWalker(document.querySelector("#embfactor"), NodeFilter.SHOW_TEXT);
+      const found = [];
+      while (walker.nextNode()) {
+        const { parentElement, data } = walker.currentNode;
+        if (parentElement.closest(skipped)) continue;
+        const words = data.match(/[A-Za-z]{3,}/g) ?? [];
+        found.push(...words.filter((word) => !known.test(word)));
+      }
+      return found;
+    });
+    assert.deepEqual(english, []);
   });
-  assert.deepEqual(english, []);
-});
+}
 
 tabTest(
   "hints go away when they were followed, and come back on request",
