@@ -357,7 +357,7 @@ export const en = {
   "points.skipped.other": "{n} rows with NaN or Inf are left out",
   "points.noLabelsTitle": "Rows are shown by number",
   "points.noLabels":
-    "No label file was found for {matrix}. Put a metadata.tsv with {n} rows beside the checkpoint, or name it in projector_config.pbtxt.",
+    "No label file was found for {matrix}. Put a metadata.tsv with {n} rows beside the checkpoint, or name a file: --embfactor_labels FILE",
   "points.otherCategories": "other",
   "points.noValue": "no value",
   "points.logarithmic": "logarithmic",

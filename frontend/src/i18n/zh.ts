@@ -338,7 +338,7 @@ export const zh: Table = {
   "points.skipped.other": "略去 {n} 行含 NaN 或 Inf 的数据",
   "points.noLabelsTitle": "各行以行号显示",
   "points.noLabels":
-    "没有找到 {matrix} 的标签文件。请在检查点旁放置一个有 {n} 行的 metadata.tsv，或在 projector_config.pbtxt 中指明。",
+    "没有找到 {matrix} 的标签文件。请在检查点旁放置一个有 {n} 行的 metadata.tsv，或指明一个文件：--embfactor_labels FILE",
   "points.otherCategories": "其他",
   "points.noValue": "无值",
   "points.logarithmic": "对数",

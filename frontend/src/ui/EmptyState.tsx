@@ -3,6 +3,7 @@ import type { Catalogue, Problem, Sentence } from "../data/types";
 import { sayServer, t, tn } from "../i18n";
 import { formatCount } from "./format";
 import { ProgressBar } from "./panel";
+import { WithFlags } from "./WithFlags";
 
 export function Starting() {
   return (
@@ -12,24 +13,6 @@ export function Starting() {
         <ProgressBar value={null} label={t("state.starting")} />
       </div>
     </main>
-  );
-}
-
-/** Code spans for what a user would type: flags and paths in backquotes or after two hyphens. */
-function WithFlags({ text }: { text: string }) {
-  const parts = text.split(/(--[a-z_]+(?: (?:RUN=PATH|PATH|[^\s;,]+\/[^\s;,]*|[^\s;,]+=[^\s;,]+))?)/);
-  return (
-    <>
-      {parts.map((part, at) =>
-        part.startsWith("--") ? (
-          <code class="flag" key={at}>
-            {part}
-          </code>
-        ) : (
-          part
-        ),
-      )}
-    </>
   );
 }
 

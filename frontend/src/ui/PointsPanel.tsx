@@ -9,6 +9,7 @@ import { AxesTools, ColourSelect, MethodTools } from "./PointsTools";
 import { ErrorNote, Panel, ProgressBar, Wait } from "./panel";
 import { SearchBox } from "./SearchBox";
 import { SelectionChips } from "./SelectionChips";
+import { WithFlags } from "./WithFlags";
 
 /** What must be known beside this picture: shares, rows left out, and what the method cannot tell. */
 function Notes() {
@@ -106,7 +107,7 @@ function LabelNotes() {
   return (
     <p class="footnote no-labels">
       <b>{t("text.sentence", { text: t("points.noLabelsTitle") })}</b>{" "}
-      {t("points.noLabels", { matrix: now.matrix.matrix, n: formatCount(now.matrix.shape[0]) })}
+      <WithFlags text={t("points.noLabels", { matrix: now.matrix.matrix, n: formatCount(now.matrix.shape[0]) })} />
     </p>
   );
 }

@@ -78,6 +78,7 @@ describe("the table in Chinese", () => {
     const same = foreign.filter(([key, text]) => text !== en[key as keyof typeof en]).map(([key]) => key);
     expect(same.sort()).toEqual([
       "bar.place",
+      "factors.column",
       "metrics.ofMost",
       "number.percent",
       "number.percentBelow",
