@@ -91,11 +91,16 @@ tabTest(
       await tab.getByRole("button", { name: `Leave out ${name}` }).click();
     }
     await page.keyboard.press("Escape");
-    await waitForSpec(page, "transform", "bias,silu,without_top:2");
-    await waitForPoints(tab);
-    const { query } = await lastReply(tab, "factors");
-    assert.equal(query.transform, "bias,silu,without_top:2");
-    assert.equal(await rowsBox(tab).locator("option:checked").textContent(), "+ b → SiLU → without the top 2");
+    await page.waitForFunction(() => !/unit_rows|transpose/.test(location.hash));
     assert.equal(specOf(page).transform, "bias,silu,without_top:2");
+    await waitForPoints(tab);
+    const asked = await tab.evaluate(() => {
+      const urls = performance.getEntriesByType("resource").map(({ name }) => new URL(name));
+      return urls
+        .filter(({ pathname }) => pathname.endsWith("/factors"))
+        .map((url) => url.searchParams.get("transform"));
+    });
+    assert.ok(asked.includes("bias,silu,without_top:2"), `${asked}`);
+    assert.equal(await rowsBox(tab).locator("option:checked").textContent(), "+ b → SiLU → without the top 2");
   },
 );
