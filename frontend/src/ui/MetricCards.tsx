@@ -3,6 +3,7 @@ import type { Signal } from "@preact/signals";
 import { useId } from "preact/hooks";
 import type { MetricEntry, MetricValue, SpectraInfo } from "../data/types";
 import { sayNumber, t } from "../i18n";
+import { nDirections } from "../state/rows";
 import { useShared } from "./context";
 import { formatCosine, formatCount, formatMetric } from "./format";
 import { Icon } from "./icons";
@@ -11,7 +12,8 @@ import { useTip } from "./useTip";
 
 /** Numbers that count directions: said beside how many there are. */
 const OF_ROWS = /_rows$|^rows_/;
-const OF_DIRECTIONS = /^(effective_rank|gavish_donoho_rank|energy_rank_.*)$/;
+const OF_CENTERED = /^(effective_rank|energy_rank_.*)$/;
+const OF_STORED = "gavish_donoho_rank";
 
 function numeric(value: MetricValue | undefined): number | null {
   return typeof value === "number" && Number.isFinite(value) ? value : null;
@@ -19,7 +21,8 @@ function numeric(value: MetricValue | undefined): number | null {
 
 /** Out of how many a number counts. */
 function mostOf(key: string, info: SpectraInfo): number | null {
-  if (OF_DIRECTIONS.test(key)) return Math.min(...info.shape);
+  if (OF_CENTERED.test(key)) return nDirections(info.shape);
+  if (key === OF_STORED) return Math.min(...info.shape);
   return OF_ROWS.test(key) ? info.shape[0] : null;
 }
 

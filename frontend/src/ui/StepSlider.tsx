@@ -1,6 +1,8 @@
 /** The time axis: a slider through the checkpoints of the series, with play. */
+import type { RefObject } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { t } from "../i18n";
+import type { Current } from "../state/current";
 import { togglePlay } from "../state/player";
 import { fallenSince } from "../state/troubles";
 import { useShared } from "./context";
@@ -24,15 +26,9 @@ function SliderNote() {
   return settings.shows("steps") ? <p class="slider-note">{t("hint.steps")}</p> : null;
 }
 
-export function StepSlider() {
+/** The way through the checkpoints, by single steps, by itself, or by the slider. */
+function Steps({ now, range }: { now: Current; range: RefObject<HTMLInputElement | null> }) {
   const { store, settings } = useShared();
-  const range = useRef<HTMLInputElement>(null);
-  useEffect(() => {
-    if (store.hasArrived.peek()) range.current?.focus();
-    store.hasArrived.value = false;
-  }, []);
-  const now = store.current.value;
-  if (!now) return null;
   const { steps, index, checkpoint } = now;
   const last = steps.length - 1;
   const states = new Map(store.series.spectra.state.value.value?.info.checkpoints.map((c) => [c.checkpoint, c.state]));
@@ -43,12 +39,11 @@ export function StepSlider() {
     store.goToStep(at);
   };
   return (
-    <div class="stepper">
+    <>
       <IconButton icon="previous" label={t("bar.previous")} disabled={index === 0} onClick={() => go(index - 1)} />
       <IconButton
         icon={playing ? "pause" : "play"}
         label={playing ? t("bar.pause") : t("bar.play")}
-        disabled={last === 0}
         class="play"
         onClick={() => togglePlay(store)}
       />
@@ -61,13 +56,12 @@ export function StepSlider() {
           max={last}
           step={1}
           value={index}
-          disabled={last === 0}
           aria-label={t("bar.slider")}
           aria-valuetext={t("bar.stepValue", { step: formatStep(checkpoint.step), at: index + 1, total: steps.length })}
-          style={{ "--share": last > 0 ? index / last : 1 }}
+          style={{ "--share": index / last }}
           onInput={(event) => go(Number(event.currentTarget.value))}
         />
-        {last > 0 && last < MAX_TICKS && (
+        {last < MAX_TICKS && (
           <div class="ticks" aria-hidden="true">
             {steps.map((step, at) => (
               <i
@@ -78,9 +72,31 @@ export function StepSlider() {
             ))}
           </div>
         )}
-        {last > 0 && <SliderNote />}
+        <SliderNote />
       </div>
-      <div class="step-text" title={checkpoint.path}>
+    </>
+  );
+}
+
+export function StepSlider() {
+  const { store } = useShared();
+  const range = useRef<HTMLInputElement>(null);
+  const text = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (store.hasArrived.peek()) (range.current ?? text.current)?.focus();
+    store.hasArrived.value = false;
+  }, []);
+  const now = store.current.value;
+  if (!now) return null;
+  const { steps, index, checkpoint } = now;
+  const facts = [
+    steps.length > 1 ? t("bar.place", { at: index + 1, total: steps.length }) : "",
+    checkpoint.gone ? t("bar.gone") : formatTime(checkpoint.wall_time),
+  ];
+  return (
+    <div class={`stepper ${steps.length > 1 ? "" : "single"}`}>
+      {steps.length > 1 && <Steps now={now} range={range} />}
+      <div ref={text} class="step-text" title={checkpoint.path} tabIndex={-1}>
         <span class="step-number">
           {checkpoint.step === null ? (
             formatCheckpoint(checkpoint)
@@ -90,14 +106,7 @@ export function StepSlider() {
             </>
           )}
         </span>
-        <span class="quiet">
-          {t("bar.place", { at: index + 1, total: steps.length })}
-          {checkpoint.gone
-            ? ` · ${t("bar.gone")}`
-            : checkpoint.wall_time > 0
-              ? ` · ${formatTime(checkpoint.wall_time)}`
-              : ""}
-        </span>
+        <span class="quiet">{facts.filter((fact) => fact !== "").join(" · ")}</span>
       </div>
     </div>
   );

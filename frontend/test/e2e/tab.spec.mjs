@@ -88,6 +88,21 @@ for (const [key, value, said] of [
   );
 }
 
+tabTest(
+  "has no way through steps where there is one only",
+  { spec: { run: "article_example", view: "factors" } },
+  async ({ tab }) => {
+    await tab.locator(".step-text", { hasText: "Step 3,000" }).waitFor();
+    assert.equal(await slider(tab).count(), 0);
+    // Centred, 100 rows have 99 directions.
+    await tab
+      .locator(".card", { hasText: "Effective rank" })
+      .locator("small", { hasText: /^ ?of 99$/ })
+      .waitFor();
+    assert.equal(await tab.getByRole("button", { name: "Play through the checkpoints" }).count(), 0);
+  },
+);
+
 tabTest("plays to the last step and stops there", { spec: FACTORS }, async ({ page, tab }) => {
   const { checkpoints } = await checkpointsOf(tab, RUN);
   await slider(tab).focus();
