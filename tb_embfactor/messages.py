@@ -54,6 +54,7 @@ TEMPLATES: dict[str, str] = {
     # Factoring
     "matrix_empty": "{matrix} has the shape {shape}: there is nothing to factor in it.",
     "rows_not_finite": "All {n_rows} rows of {matrix} hold NaN or Inf, so it has no factors.",
+    "sample_too_small": "Too few rows of a sample of {matrix} can be used to tell anything.",
     "no_spread": "All {n_rows} rows of {matrix} are equal, so none of its directions is more than another.",
     "all_zero": "All {n_rows} rows of {matrix} are zero, so it has no factors.",
     "no_matched_rows": "{a} and {b} have {n_rows} rows in common (by {match}), and a comparison needs two.",
@@ -118,6 +119,7 @@ TEMPLATES: dict[str, str] = {
     # Worker
     "task_movement": "Comparing {matrix} of {checkpoint} with the first checkpoint",
     "task_scan": "Looking for checkpoints",
+    "task_estimate": "Sampling {matrix} of {checkpoint}",
     "task_spectrum": "Factoring {matrix} of {checkpoint}",
     "task_points": "Projecting {matrix} of {checkpoint}",
     "task_compare": "Comparing {matrix} of {checkpoint}",

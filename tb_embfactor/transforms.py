@@ -39,6 +39,7 @@ STEPS: dict[str, str] = {
     "without_top": "`without_top:K`: subtract the mean row and the K leading principal directions",
     "transpose": "columns as rows; the last step where it is used",
 }
+OF_ALL_ROWS = ("center", "without_top", "transpose")
 
 
 class Blocks(Protocol):
@@ -74,6 +75,11 @@ class Transform:
     def is_transposed(self) -> bool:
         """Whether the rows of the result are the columns of the matrix."""
         return "transpose" in self.steps
+
+    @property
+    def is_rowwise(self) -> bool:
+        """Whether a row of the result follows from the same row of the matrix alone."""
+        return not any(step.partition(":")[0] in OF_ALL_ROWS for step in self.steps)
 
     def apply(self, blocks: Blocks, bias: np.ndarray | None, name: str = "the matrix") -> Blocks:
         """The transformed row blocks; the blocks themselves where there is nothing to do.

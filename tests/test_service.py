@@ -12,7 +12,9 @@ from support import N_COLUMNS, N_ROWS, all_spectra, eventually, full_disk, table
 
 from tb_embfactor import arrays, formats
 from tb_embfactor.errors import IncompleteError, NotFoundError, WorkerError
+from tb_embfactor.linalg.estimate import Sample
 from tb_embfactor.service import Pending, Service
+from tb_embfactor.service.answers import GLANCE
 from tb_embfactor.worker import Settings
 
 RUN, TABLE = "run", "table"
@@ -315,6 +317,81 @@ def test_large_tables_wait_until_somebody_asks(open_service: Callable[..., Servi
     assert arrays.decode_info(service.spectra(RUN, TABLE))["checkpoints"][0]["state"] == "done", "known ones need no asking"
     overview = service.overview()
     assert (overview["n_pending"], overview["items"][0]["state"]) == (0, "done")
+
+
+def test_a_sample_is_looked_at_where_a_pass_takes_long(
+    open_service: Callable[..., Service], logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tb_embfactor.service.effort.SAMPLED_SECONDS", 0)
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(size=(4000, 8))
+    sampled = np.zeros(4000, bool)
+    list(Sample(lambda start, stop: sampled.__setitem__(slice(start, stop), True), *matrix.shape))
+    matrix[np.flatnonzero(~sampled)[0], 0] = 669  # the pass over all rows does not come to an end
+    (logs / "large").mkdir()
+    tiny_format.write(logs / "large" / "s1.tiny", matrix, 1)
+    matrix[matrix == 669] = 0
+    tiny_format.write(logs / "large" / "s0.tiny", matrix, 0)
+    service = open_service()
+
+    def look() -> tuple[dict[str, np.ndarray], dict] | None:
+        tensors, info = arrays.decode(service.spectra("large", TABLE, first="large/s0.tiny"))
+        return (tensors, info) if [entry["state"] for entry in info["checkpoints"]] == ["done", "estimated"] else None
+
+    tensors, info = eventually(look)
+    assert info["n_pending"] == 1
+    exact, estimate = info["checkpoints"]
+    assert estimate["rows_sampled"] == sampled.sum() < 4000
+    for key, uncertainty in estimate["uncertainty"].items():
+        assert abs(estimate["metrics"][key] - exact["metrics"][key]) <= 2 * uncertainty, key
+    values, bound = tensors["centered_singular_values"], tensors["centered_error_bound"]
+    assert np.all(np.abs(values[1] - values[0]) <= 2 * bound[1] * values[1])
+    assert np.isnan(tensors["singular_values"][1]).all()
+    service.cancel("all")
+    info = arrays.decode_info(service.spectra("large", TABLE, transform="center"))
+    assert info["n_pending"] == 2, "a mean of all rows is not known from a sample"
+    service.cancel("all")
+
+
+def test_the_sample_is_looked_at_before_what_takes_a_pass(
+    open_service: Callable[..., Service], logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tb_embfactor.service.effort.SAMPLED_SECONDS", 0)
+    matrix = np.full((4000, 8), 669.0)  # no pass over these rows comes to an end
+    service = open_service()
+    tiny_format.write(logs / RUN / "step_0.tiny", matrix, 0)
+    before = service.catalogue()["version"]
+    rescanned(service, lambda catalogue: catalogue["version"] != before)
+    submitted: list[str] = []
+    submit = service._worker.submit
+    monkeypatch.setattr(
+        service._worker, "submit", lambda task, *args, **more: submitted.append(task) or submit(task, *args, **more)
+    )
+    service.points(RUN, "run/step_0.tiny", TABLE, wait_seconds=0)
+    assert submitted == ["estimate", "points"]
+    ranks = {job.task: job.rank for job in service._worker._jobs.values()}
+    assert ranks["estimate"] < ranks["points"]
+    submitted.clear()
+    service.spectra(RUN, TABLE, first="run/step_20.tiny")
+    assert submitted[:2] == ["estimate", "spectrum"]
+    assert {job.params["checkpoint"] for job in service._worker._jobs.values() if job.rank[0] == GLANCE} >= {"run/step_20.tiny"}
+    service.cancel("all")
+
+
+def test_large_tables_that_wait_say_what_a_sample_tells(
+    open_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tb_embfactor.service.effort.SAMPLED_SECONDS", 0)
+    monkeypatch.setattr("tb_embfactor.service.effort.UNASKED_BYTES", 1000)
+    service = open_service()
+    tensors, info = all_spectra(lambda: service.spectra(RUN, TABLE))
+    assert [entry["state"] for entry in info["checkpoints"]] == ["waiting"] * 3
+    assert np.isfinite(tensors["centered_singular_values"]).all()
+    (item,) = service.overview()["items"]
+    assert (item["state"], item["bytes"]) == ("waiting", 4 * N_ROWS * N_COLUMNS)
+    assert item["metrics"]["effective_rank"] > item["uncertainty"]["effective_rank"] > 0
+    _, info = all_spectra(lambda: service.spectra(RUN, TABLE, ask=True))
+    assert [entry["state"] for entry in info["checkpoints"]] == ["done"] * 3
 
 
 def test_pausing_leaves_what_somebody_waits_for(open_service: Callable[..., Service]) -> None:

@@ -7,7 +7,7 @@ catalogue.py   the log directory as last scanned
 answers.py     answers of the worker by key: known, queued, or waited for
 series.py      the spectra of a matrix along a run
 overview.py    every matrix of every run at a glance
-effort.py      what a pass costs, and which matrices wait until somebody asks
+effort.py      what a pass costs, which matrices are sampled first, and which wait until somebody asks
 """
 
 from __future__ import annotations
@@ -203,7 +203,8 @@ class Service:
         self, task: str, names: dict[str, str], params: dict[str, Any], wait_seconds: float, **more: Any
     ) -> bytes | Pending:
         """An answer about one matrix that depends on its key alone."""
-        checkpoint, _ = self.listing.find(**names)
+        checkpoint, listed = self.listing.find(**names)
+        self._series.glance(Step(names["run"], names["matrix"], checkpoint, listed), params["transform"])
         return self._answers.wait(task, checkpoint, {**names, **params}, wait_seconds, **more)
 
     def _fingerprint(self, run: str, checkpoint: str | None, matrix: str) -> str | None:

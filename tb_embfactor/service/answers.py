@@ -18,7 +18,11 @@ from tb_embfactor.errors import EmbfactorError, NotFoundError
 from tb_embfactor.messages import Message
 from tb_embfactor.worker.process import Job, Rank, Worker
 
-ASKED, VIEWED, BACKGROUND = range(3)  # what somebody waits for, the series of the open view, the overview; the newest first
+GLANCE, ASKED, VIEWED, BACKGROUND = range(4)
+"""The order of work: a sample of what is looked at, what somebody waits for, the series of the open view, the overview.
+
+Within each the newest comes first.
+"""
 ANSWERS = 4  # part of every key: raise it when an answer changes
 _MEMORY_BYTES = 64 << 20
 _PASSING = (  # may succeed when asked again

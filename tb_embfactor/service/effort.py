@@ -1,10 +1,12 @@
-"""What a pass over a listed matrix costs, and which matrices are so large that they wait until somebody asks."""
+"""What a pass over a listed matrix costs, which matrices are sampled first, and which wait until somebody asks."""
 
 from __future__ import annotations
 
 from typing import Any
 
 UNASKED_BYTES = 2 << 30
+SAMPLED_SECONDS = 2
+SAMPLED_ROWS = 4  # times the columns: a quarter of fewer rows says little of so many directions
 
 
 def n_bytes(listed: dict[str, Any]) -> int:
@@ -16,6 +18,12 @@ def n_bytes(listed: dict[str, Any]) -> int:
 def waits(listed: dict[str, Any]) -> bool:
     """Whether a matrix is too large to be factored unasked."""
     return n_bytes(listed) > UNASKED_BYTES
+
+
+def is_sampled(listed: dict[str, Any]) -> bool:
+    """Whether a sample of the rows is looked at first: it takes half a second, and is worth it where a pass takes much longer."""
+    n_rows, n_columns = listed["shape"]
+    return expected_seconds(listed) >= SAMPLED_SECONDS and n_rows >= SAMPLED_ROWS * n_columns
 
 
 def expected_seconds(listed: dict[str, Any]) -> int:

@@ -35,7 +35,7 @@ def _item(series: Series, steps: list[Step]) -> dict[str, Any]:
     ranks: dict[int, float | None] = {}
     n_pending = 0
     for turn, index in enumerate(_sample(len(steps))):
-        numbers = series.numbers(steps[index], None if is_large else (BACKGROUND, min(turn, 2)))
+        numbers = series.numbers(steps[index], None if is_large else (BACKGROUND, 1 + min(turn, 2)))
         if isinstance(numbers, dict):
             ranks[index] = numbers["effective_rank"]
         elif numbers is None:
@@ -45,11 +45,15 @@ def _item(series: Series, steps: list[Step]) -> dict[str, Any]:
         if isinstance(numbers, EmbfactorError):
             item |= {"state": "failed", "error": numbers.message.to_json()}
         elif numbers is not None:
-            moved, is_comparing = series.movement(steps[0], last, None if is_large else (BACKGROUND, 1))
+            moved, is_comparing = series.movement(steps[0], last, None if is_large else (BACKGROUND, 2))
             n_pending += is_comparing
             known = numbers | moved
             item |= {"state": "done", "metrics": known, "verdicts": verdicts_json(known, last, False)}
-    if is_large and item["state"] == "pending" and not n_pending:
+        else:
+            _, estimated, is_sampling = series.estimate(last, "", (BACKGROUND, 0))
+            n_pending += is_sampling
+            item |= {"state": "estimated", **estimated} if estimated else {}
+    if is_large and item["state"] in ("pending", "estimated") and not n_pending:
         item |= waiting(last.listed)
     trend = {"steps": [steps[index].checkpoint["step"] for index in sorted(ranks)]}
     trend["effective_rank"] = [ranks[index] for index in sorted(ranks)]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tb_embfactor.errors import EmbfactorError
-from tb_embfactor.service.answers import VIEWED, Answers
-from tb_embfactor.service.effort import waiting, waits
+from tb_embfactor.service.answers import GLANCE, VIEWED, Answers
+from tb_embfactor.service.effort import is_sampled, waiting, waits
 from tb_embfactor.worker.process import Rank
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _SPECTRA = ("singular_values", "error_bound", "centered_singular_values", "centered_error_bound")
 
@@ -45,44 +48,66 @@ class Series:
 
         shape = [max(step.listed["shape"][axis] for step in steps) for axis in (0, 1)]
         tensors = {name: np.full((len(steps), min(shape)), np.nan) for name in _SPECTRA}
-        entries, n_pending, now = [], 0, self._answers.tick()
-        for index, step in enumerate(steps):
-            rank = (VIEWED, -now, 0 if step.checkpoint["checkpoint"] == first else index + 1)
-            is_large = waits(step.listed) and not ask
-            entry = {**{name: step.checkpoint[name] for name in ("checkpoint", "step")}, "state": "pending", "error": None}
-            body = self.spectrum(step, transform, None if is_large else rank)
-            if isinstance(body, bytes):
-                values, numbers = arrays.decode(body)
-                for name in _SPECTRA:
-                    tensors[name][index, : len(values[name])] = values[name]
-                moved, is_comparing = self.movement(step if transform else steps[0], step, rank)
-                n_pending += is_comparing
-                numbers["metrics"] |= moved
-                entry |= {
-                    "state": "done",
-                    **numbers,
-                    "verdicts": verdicts_json(numbers["metrics"], step, index == 0 < len(steps) - 1),
-                }
-            elif body is not None:
-                entry |= {"state": "failed", "error": body.message.to_json()}
-            elif is_large and not self.is_queued(step, transform):
-                entry |= waiting(step.listed)
-            else:
-                n_pending += 1
-            entries.append(entry)
+        entries: list[dict[str, Any]] = [{} for _ in steps]
+        n_pending, now = 0, self._answers.tick()
+        looked_at = [step.checkpoint["checkpoint"] == first for step in steps]
+        for index in sorted(range(len(steps)), key=lambda index: not looked_at[index]):  # an idle worker begins with the first
+            sampling: Rank = (GLANCE, -now) if looked_at[index] else (VIEWED, -now, 1, index)
+            rank: Rank = (VIEWED, -now, 0) if looked_at[index] else (VIEWED, -now, 2, index)
+            entries[index], values, n_missing = self._entry(steps, index, transform, sampling, rank, ask)
+            for name, row in values.items():
+                tensors[name][index, : len(row)] = row
+            n_pending += n_missing
         info = {"run": steps[0].run, "matrix": steps[0].matrix, "transform": transform, "shape": shape}
         return arrays.encode(tensors, {**info, "n_pending": n_pending, "checkpoints": entries})
+
+    def _entry(
+        self, steps: list[Step], index: int, transform: str, sampling: Rank, rank: Rank, ask: bool
+    ) -> tuple[dict[str, Any], dict[str, np.ndarray], int]:
+        """What is known of one step: its entry and its rows of the arrays, and how many answers are on their way."""
+        from tb_embfactor import arrays
+
+        step = steps[index]
+        is_large = waits(step.listed) and not ask
+        entry = {**{name: step.checkpoint[name] for name in ("checkpoint", "step")}, "state": "pending", "error": None}
+        sampled, numbers, is_sampling = self.estimate(step, transform, sampling)
+        body = self.spectrum(step, transform, None if is_large else rank)
+        if isinstance(body, EmbfactorError):
+            return entry | {"state": "failed", "error": body.message.to_json()}, {}, 0
+        if body is None:
+            is_waiting = is_large and not self.is_queued(step, transform)
+            state = waiting(step.listed) if is_waiting else {"state": "estimated"} if numbers else {}
+            return entry | numbers | state, sampled, is_sampling + (not is_waiting)
+        values, numbers = arrays.decode(body)
+        moved, is_missing = self.movement(step if transform else steps[0], step, rank)
+        numbers["metrics"] |= moved
+        found = verdicts_json(numbers["metrics"], step, index == 0 < len(steps) - 1)
+        return entry | {"state": "done", **numbers, "verdicts": found}, values, int(is_missing)
 
     def spectrum(self, step: Step, transform: str, rank: Rank | None) -> bytes | EmbfactorError | None:
         """The spectrum of one step, or why there is none; None where it is not known yet."""
         return self._answers.queue("spectrum", step.checkpoint, {**step.names, "transform": transform}, rank)
 
+    def estimate(self, step: Step, transform: str, rank: Rank) -> tuple[dict[str, np.ndarray], dict[str, Any], bool]:
+        """What a sample tells of a step where a pass takes long: arrays and numbers, and whether they are being found out."""
+        from tb_embfactor import arrays
+        from tb_embfactor.transforms import Transform
+
+        if not is_sampled(step.listed) or not Transform.parse(transform).is_rowwise or self.is_known(step, transform):
+            return {}, {}, False
+        body = self._answers.queue("estimate", step.checkpoint, {**step.names, "transform": transform}, rank)
+        return (*arrays.decode(body), False) if isinstance(body, bytes) else ({}, {}, body is None)
+
+    def glance(self, step: Step, transform: str) -> None:
+        """Have a sample of a step looked at before anything else that takes a pass over it."""
+        self.estimate(step, transform, (GLANCE, -self._answers.tick()))
+
     def is_queued(self, step: Step, transform: str = "") -> bool:
         return self._answers.is_queued(self._key(step, transform))
 
-    def is_known(self, step: Step) -> bool:
+    def is_known(self, step: Step, transform: str = "") -> bool:
         """Whether the spectrum of a step is known, or was in the cache."""
-        return self._answers.known(self._key(step, "")) is not None
+        return self._answers.known(self._key(step, transform)) is not None
 
     def numbers(self, step: Step, rank: Rank | None) -> dict[str, Any] | EmbfactorError | None:
         """The named numbers of a spectrum, which are kept for good: the overview asks for all of them every few seconds."""

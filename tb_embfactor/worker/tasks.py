@@ -12,6 +12,7 @@ import numpy as np
 from tb_embfactor import arrays, cache, formats, schema
 from tb_embfactor.analysis.axes import find_axes
 from tb_embfactor.analysis.comparison import compare
+from tb_embfactor.analysis.estimation import estimate, estimated_numbers
 from tb_embfactor.analysis.factorization import Factorization, as_blocks
 from tb_embfactor.analysis.factors import factors
 from tb_embfactor.analysis.movement import count_unmoved
@@ -80,6 +81,19 @@ class Tasks:
             "centered_singular_values": f.spectrum.centered.singular_values,
             "centered_error_bound": f.spectrum.centered.error_bound,
         }
+        return {}, self._kept(key, arrays.encode(tensors, info))
+
+    def do_estimate(self, run: str, checkpoint: str, matrix: str, transform: str, key: str) -> Answer:
+        """What a sample of the rows says of the centred singular values and the named numbers."""
+        found = estimate(self._matrix(run, checkpoint, matrix), transform)
+        values, error = found.singular_values()
+        numbers = estimated_numbers(found)
+        info = {
+            "rows_sampled": found.n_sampled,
+            "metrics": {name: number for name, (number, _) in numbers.items()},
+            "uncertainty": {name: uncertainty for name, (_, uncertainty) in numbers.items()},
+        }
+        tensors = {"centered_singular_values": values, "centered_error_bound": error}
         return {}, self._kept(key, arrays.encode(tensors, info))
 
     def do_movement(self, run: str, checkpoint: str, matrix: str, first: str, key: str) -> Answer:

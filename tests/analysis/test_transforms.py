@@ -158,3 +158,13 @@ def test_what_is_too_large_to_transpose(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("tb_embfactor.transforms.TRANSPOSE_BYTES", 1 << 10)
     with pytest.raises(MatrixError, match=r"the array is 0\.0 GB in float64; transposing is limited"):
         factorize(MATRIX, transform="transpose")
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_step_of_each_row_alone_is_told_from_one_that_needs_all(step: str) -> None:
+    spec = Transform.parse("without_top:2" if step == "without_top" else step)
+    some, all_rows = (
+        np.concatenate(list(spec.apply(ArrayBlocks(rows), BIAS))) for rows in (MATRIX[100:130], MATRIX)
+    )  # fmt: skip
+    same = some.shape == (30, 12) and np.allclose(some, all_rows[100:130])
+    assert spec.is_rowwise == same

@@ -71,8 +71,8 @@ export type MetricValue = number | boolean | number[] | null;
 export interface SpectraCheckpoint {
   checkpoint: string;
   step: number | null;
-  /** "waiting": so large that it is computed only when somebody asks. */
-  state: "done" | "pending" | "failed" | "waiting";
+  /** "estimated": from a sample, until the exact answer is there. "waiting": so large that it is computed only when somebody asks. */
+  state: "done" | "estimated" | "pending" | "failed" | "waiting";
   bytes?: number;
   expected_seconds?: number;
   error: Sentence | null;
@@ -80,6 +80,9 @@ export interface SpectraCheckpoint {
   rows_skipped: number | null;
   passes: number | null;
   metrics: Record<string, MetricValue> | null;
+  /** Of numbers that a sample tells of: by how much each may be off. */
+  uncertainty?: Record<string, number>;
+  rows_sampled?: number;
   /** What the numbers mean in plain words, most serious first. */
   verdicts?: Sentence[];
 }
@@ -109,6 +112,7 @@ export interface OverviewItem {
   expected_seconds?: number;
   error: Sentence | null;
   metrics: Record<string, MetricValue>;
+  uncertainty?: Record<string, number>;
   verdicts: Sentence[];
   trend: { steps: (number | null)[]; effective_rank: (number | null)[] };
 }

@@ -121,9 +121,11 @@ export const en = {
   "spectrum.failed.one": "{n} checkpoint could not be computed",
   "spectrum.failed.other": "{n} checkpoints could not be computed",
   "spectrum.notYet": "The spectrum of this checkpoint is being computed",
+  "spectrum.estimated": "An estimate from {n} rows: the first value ± {error}",
   "bar.stepNamed": "step {step}",
   "spectrum.steps": "Checkpoints from early to late",
 
+  "metrics.estimated": "Estimated from a sample of the rows",
   "metrics.title": "Numbers of this checkpoint",
   "metrics.more": "More",
   "metrics.fewer": "Fewer",

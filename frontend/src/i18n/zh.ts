@@ -119,8 +119,10 @@ export const zh: Table = {
   "spectrum.progress": "已计算 {done} / {total} 个检查点",
   "spectrum.failed.other": "{n} 个检查点无法计算",
   "spectrum.notYet": "正在计算这个检查点的奇异值谱",
+  "spectrum.estimated": "由 {n} 行估计：第一个值 ± {error}",
   "spectrum.steps": "检查点由早到晚",
 
+  "metrics.estimated": "由抽样的行估计",
   "metrics.title": "这个检查点的指标",
   "metrics.more": "更多",
   "metrics.fewer": "收起",

@@ -13,6 +13,8 @@ export interface SpectrumLine {
   /** Share of each in Σσ², and the sum so far. */
   share: Float64Array;
   cumulative: Float64Array;
+  /** Of values that a sample of the rows tells of: how many rows, and by what share the first value may be off. */
+  sample: { rows: number; error: number } | null;
 }
 
 export interface Spectra {
@@ -53,12 +55,11 @@ export function spectraOf(reply: ArrayReply<SpectraInfo>, centered: boolean): Sp
   const values = floats(reply, `${prefix}singular_values`);
   const bounds = floats(reply, centered ? "centered_error_bound" : "error_bound");
   const k = reply.arrays[`${prefix}singular_values`].shape[1];
-  const lines = reply.info.checkpoints.map(({ checkpoint, step, state }, at) => ({
-    checkpoint,
-    step,
-    state,
-    ...lineOf(values.subarray(at * k, (at + 1) * k), bounds.subarray(at * k, (at + 1) * k)),
-  }));
+  const lines = reply.info.checkpoints.map(({ checkpoint, step, state, rows_sampled: rows }, at) => {
+    const line = lineOf(values.subarray(at * k, (at + 1) * k), bounds.subarray(at * k, (at + 1) * k));
+    const sample = rows !== undefined && line.sigma.length > 0 ? { rows, error: bounds[at * k] } : null;
+    return { checkpoint, step, state, ...line, sample };
+  });
   return { lines, length: Math.max(0, ...lines.map((line) => line.sigma.length)) };
 }
 

@@ -109,7 +109,8 @@ export class Model {
   exactShare(checkpoint: string): number | null {
     if (this.transform.value !== "") return null;
     const line = this.centeredSpectra.value?.lines.find((entry) => entry.checkpoint === checkpoint);
-    return line?.cumulative[Math.min(2, line.cumulative.length - 1)] ?? null;
+    if (!line || line.sample) return null;
+    return line.cumulative[Math.min(2, line.cumulative.length - 1)] ?? null;
   }
 
   /** The label of a row, or null where it has none. */

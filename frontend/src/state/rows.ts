@@ -19,6 +19,11 @@ export function keepUnchanged(
   });
 }
 
+/** Whether the exact answer is on its way. */
+export function isComing({ state }: Pick<OverviewItem, "state">): boolean {
+  return state === "pending" || state === "estimated";
+}
+
 /** The items of one run (of all for "") whose run or matrix has the text in its name. */
 export function filterItems(
   items: readonly OverviewItem[],

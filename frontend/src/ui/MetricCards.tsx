@@ -5,7 +5,7 @@ import type { MetricEntry, MetricValue, SpectraInfo } from "../data/types";
 import { sayNumber, t } from "../i18n";
 import { nDirections } from "../state/rows";
 import { useShared } from "./context";
-import { formatCosine, formatCount, formatMetric } from "./format";
+import { formatAround, formatCosine, formatCount, formatMetric, formatNumber } from "./format";
 import { Icon } from "./icons";
 import { Sparkline } from "./Sparkline";
 import { useTip } from "./useTip";
@@ -38,6 +38,7 @@ interface CardProps {
 function Card({ entry, info, at }: CardProps) {
   const { handlers, tip } = useTip();
   const value = info.checkpoints[at]?.metrics?.[entry.key];
+  const around = info.checkpoints[at]?.uncertainty?.[entry.key];
   const history = info.checkpoints.map((checkpoint) => numeric(checkpoint.metrics?.[entry.key]));
   const most = mostOf(entry.key, info);
   const { name, description, formula } = sayNumber(entry);
@@ -50,6 +51,12 @@ function Card({ entry, info, at }: CardProps) {
           title={value === null ? t("metrics.none") : undefined}
         >
           {entry.key === COSINE && typeof value === "number" ? formatCosine(value) : formatMetric(value)}
+          {around !== undefined && (
+            <small title={t("metrics.estimated")}>
+              {" "}
+              {formatAround(around, entry.key === COSINE ? formatCosine : formatNumber)}
+            </small>
+          )}
           {most !== null && numeric(value) !== null && (
             <small> {t("metrics.ofMost", { most: formatCount(most) })}</small>
           )}

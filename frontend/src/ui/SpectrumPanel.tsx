@@ -2,10 +2,12 @@
 
 import type { ComponentChildren } from "preact";
 import { t, tn } from "../i18n";
+import type { SpectrumLine } from "../plots/series";
 import { stepColour } from "../points/palette";
+import { isComing } from "../state/rows";
 import { useShared } from "./context";
 import { Segmented } from "./controls";
-import { formatBytes, formatCheckpoint, formatSeconds } from "./format";
+import { formatBytes, formatCheckpoint, formatCount, formatSeconds, formatShare } from "./format";
 import { ErrorNote, Panel, ProgressBar, Wait } from "./panel";
 import { RankRules } from "./RankRules";
 import { Sparsity } from "./Sparsity";
@@ -44,7 +46,7 @@ function Progress() {
   const info = store.series.spectra.state.value.value?.info;
   if (!info) return null;
   const total = info.checkpoints.length;
-  const done = total - info.checkpoints.filter((checkpoint) => checkpoint.state === "pending").length;
+  const done = total - info.checkpoints.filter(isComing).length;
   if (done === total) return null;
   const label = t("spectrum.progress", { done, total });
   return (
@@ -77,10 +79,15 @@ function Notes() {
   const nFailed = info?.checkpoints.filter((checkpoint) => checkpoint.state === "failed").length ?? 0;
   return (
     <>
+      {line?.sample && <p class="footnote">{t("spectrum.estimated", sampleParams(line.sample))}</p>}
       {line && line.n_null > 0 && line.sigma.length > 0 && <p class="footnote">{tn("spectrum.null", line.n_null)}</p>}
       {nFailed > 0 && <p class="footnote">{tn("spectrum.failed", nFailed)}</p>}
     </>
   );
+}
+
+function sampleParams({ rows, error }: NonNullable<SpectrumLine["sample"]>) {
+  return { n: formatCount(rows), error: formatShare(error) };
 }
 
 /** A matrix so large that nobody should wait for it unasked. */
@@ -112,7 +119,9 @@ function Body() {
       <Progress />
       {here?.state === "failed" && here.error && <ErrorNote error={here.error} onRetry={store.series.spectra.retry} />}
       {here?.state === "waiting" && <Large bytes={here.bytes} seconds={here.expected_seconds} />}
-      {here?.state === "pending" && <Wait compact label={t("spectrum.notYet")} pending={null} />}
+      {here && isComing(here) && model.line.value?.sigma.length === 0 && (
+        <Wait compact label={t("spectrum.notYet")} pending={null} />
+      )}
       {anything && <SpectrumChart />}
       {here?.state === "done" && !anything && <p class="note quiet">{t("spectrum.allNull")}</p>}
       {anything && (

@@ -1,6 +1,7 @@
 /** What the numbers of the current checkpoint mean: what was found, and what to try. */
 import { useSignal } from "@preact/signals";
 import { t, tn } from "../i18n";
+import { isComing } from "../state/rows";
 import { useShared } from "./context";
 import { levelOf, partsOf } from "./verdicts";
 
@@ -22,7 +23,7 @@ export function Verdict() {
           </div>
         );
       })}
-      {verdicts.length === 0 && here?.state === "pending" && <p class="finding unknown">{t("verdict.pending")}</p>}
+      {verdicts.length === 0 && here && isComing(here) && <p class="finding unknown">{t("verdict.pending")}</p>}
       {verdicts.length > 1 && !open.value && (
         <button
           type="button"

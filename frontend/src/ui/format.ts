@@ -66,6 +66,11 @@ export function formatMetric(value: MetricValue | undefined): string {
   return Array.isArray(value) ? ends(value).map(formatNumber).join(" – ") : formatNumber(value);
 }
 
+/** By how much a number may be off. */
+export function formatAround(uncertainty: number, format: (value: number) => string = formatNumber): string {
+  return `± ${format(Number(uncertainty.toPrecision(2)))}`;
+}
+
 export function formatStep(step: number | null): string {
   return step === null ? t("bar.noStep") : formatCount(step);
 }

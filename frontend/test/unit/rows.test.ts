@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { OverviewItem, Sentence } from "../../src/data/types";
-import { filterItems, keepUnchanged, orderItems, rankShare, steadyOrder } from "../../src/state/rows";
+import { filterItems, isComing, keepUnchanged, orderItems, rankShare, steadyOrder } from "../../src/state/rows";
 import { fallenFrom, fallenSince } from "../../src/state/troubles";
 
 const verdict = (code: string): Sentence => ({ code, params: {}, text: code });
@@ -43,6 +43,11 @@ describe("rows", () => {
     expect(rankShare(items[2])).toBeCloseTo(10 / 32);
     expect(names(orderItems(items, { sort: "rank", descending: false }))).toBe("cabd");
     expect(names(orderItems(items, { sort: "rank", descending: true }))).toBe("acbd");
+  });
+
+  it("are not done while an estimate stands for the exact answer", () => {
+    const states = ["done", "estimated", "pending", "failed", "waiting"] as const;
+    expect(states.filter((state) => isComing(item("a", { state })))).toEqual(["estimated", "pending"]);
   });
 
   it("are sorted by names as people count", () => {

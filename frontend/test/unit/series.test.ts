@@ -49,7 +49,32 @@ describe("a spectrum as a line", () => {
     expect(centred.lines.map((line) => [...line.sigma])).toEqual([[3], []]);
     expect(centred.length).toBe(1);
     expect([...spectraOf(reply, false).lines[0].sigma]).toEqual([5, 4]);
+    expect(centred.lines.map((line) => line.sample)).toEqual([null, null]);
   });
+});
+
+it("says of a line from a sample how many rows that had and how far off it may be, where there is a line", () => {
+  const array = (values: number[]) => ({ shape: [1, 2], values: Float64Array.from(values) });
+  const entry = { error: null, rows_used: null, rows_skipped: null, passes: null, metrics: {} };
+  const reply: ArrayReply<SpectraInfo> = {
+    info: {
+      run: "r",
+      matrix: "m",
+      transform: null,
+      shape: [9000, 2],
+      n_pending: 1,
+      checkpoints: [{ checkpoint: "a", step: 0, state: "estimated", rows_sampled: 800, ...entry }],
+    },
+    arrays: {
+      singular_values: array([NaN, NaN]),
+      error_bound: array([NaN, NaN]),
+      centered_singular_values: array([3, 2]),
+      centered_error_bound: array([0.02, 0.03]),
+    },
+    n_bytes: 0,
+  };
+  expect(spectraOf(reply, true).lines[0].sample).toEqual({ rows: 800, error: 0.02 });
+  expect(spectraOf(reply, false).lines[0].sample).toBeNull();
 });
 
 it("draws every value of a short line and a bounded number of a long one, ends included", () => {

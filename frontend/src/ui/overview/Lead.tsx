@@ -2,7 +2,7 @@
 import { useSignal, useSignalEffect } from "@preact/signals";
 import type { OverviewItem } from "../../data/types";
 import { t, tn } from "../../i18n";
-import { keyOf, nDirections } from "../../state/rows";
+import { isComing, keyOf, nDirections } from "../../state/rows";
 import { fallenFrom } from "../../state/troubles";
 import { useShared } from "../context";
 import { formatCount, formatNumber, formatStep } from "../format";
@@ -81,7 +81,7 @@ export function Lead() {
     shown.value = overview.isLeadHeld.value && same ? same : now;
   });
   const items = overview.items.value;
-  const nDone = items?.filter((item) => item.state !== "pending").length ?? 0;
+  const nDone = items?.filter((item) => !isComing(item)).length ?? 0;
   const total = items?.length ?? 0;
   const item = shown.value;
   const isDone = nDone === total;

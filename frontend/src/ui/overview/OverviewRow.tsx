@@ -3,7 +3,15 @@ import type { OverviewItem } from "../../data/types";
 import { sayServer, t, tn } from "../../i18n";
 import { nDirections } from "../../state/rows";
 import { useShared } from "../context";
-import { formatBytes, formatCount, formatNumber, formatSeconds, formatShape, formatStep } from "../format";
+import {
+  formatAround,
+  formatBytes,
+  formatCount,
+  formatNumber,
+  formatSeconds,
+  formatShape,
+  formatStep,
+} from "../format";
 import { PathName, RunName } from "../PathName";
 import { TrendLine } from "../TrendLine";
 import { levelOf, shortOf } from "../verdicts";
@@ -55,6 +63,7 @@ export function OverviewRow({ item, at, isStop, onFocus }: OverviewRowProps) {
   const { overview, colours } = useShared();
   const { href, open } = useOpen(item);
   const rank = item.metrics.effective_rank;
+  const around = item.uncertainty?.effective_rank;
   const most = nDirections(item.shape);
   return (
     <tr data-row={at} aria-rowindex={at + 2} onClick={open} title={item.verdicts.map(sayServer).join("\n")}>
@@ -72,7 +81,8 @@ export function OverviewRow({ item, at, isStop, onFocus }: OverviewRowProps) {
       <td class="number">
         {typeof rank === "number" && (
           <>
-            {formatNumber(rank)} <small>{t("metrics.ofMost", { most: formatCount(most) })}</small>
+            {formatNumber(rank)} {around !== undefined && <small>{formatAround(around)} </small>}
+            <small>{t("metrics.ofMost", { most: formatCount(most) })}</small>
           </>
         )}
       </td>
