@@ -119,6 +119,9 @@ TEMPLATES: dict[str, str] = {
     # Worker
     "task_movement": "Comparing {matrix} of {checkpoint} with the first checkpoint",
     "task_scan": "Looking for checkpoints",
+    "task_estimated_points": "Sampling {matrix} of {checkpoint}",
+    "points_estimated": "A sample until all rows are read: {n} rows, on axes that half of them suggest. The other half finds the "
+    "first two with cosines of at least {lowest}.",
     "task_estimate": "Sampling {matrix} of {checkpoint}",
     "task_spectrum": "Factoring {matrix} of {checkpoint}",
     "task_points": "Projecting {matrix} of {checkpoint}",

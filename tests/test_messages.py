@@ -34,7 +34,7 @@ def test_unlisted_codes_and_missing_parameters_are_bugs() -> None:
 
 def test_every_listed_sentence_is_said_somewhere() -> None:
     code = "\n".join(path.read_text() for path in SOURCE.rglob("*.py") if path.name != "messages.py")
-    said = set(re.findall(r"""["']([a-z_]+)["']""", code)) | {f"task_{name}" for name in re.findall(r"def do_([a-z]+)", code)}
+    said = set(re.findall(r"""["']([a-z_]+)["']""", code)) | {f"task_{name}" for name in re.findall(r"def do_([a-z_]+)", code)}
     assert set(TEMPLATES) <= said
 
 

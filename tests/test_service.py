@@ -368,14 +368,41 @@ def test_the_sample_is_looked_at_before_what_takes_a_pass(
         service._worker, "submit", lambda task, *args, **more: submitted.append(task) or submit(task, *args, **more)
     )
     service.points(RUN, "run/step_0.tiny", TABLE, wait_seconds=0)
-    assert submitted == ["estimate", "points"]
+    assert submitted == ["estimate", "estimated_points", "points"]
     ranks = {job.task: job.rank for job in service._worker._jobs.values()}
-    assert ranks["estimate"] < ranks["points"]
+    assert ranks["estimate"] < ranks["estimated_points"] < ranks["points"]
     submitted.clear()
     service.spectra(RUN, TABLE, first="run/step_20.tiny")
-    assert submitted[:2] == ["estimate", "spectrum"]
+    assert submitted[:2] == ["estimate", "estimated_points"]
     assert {job.params["checkpoint"] for job in service._worker._jobs.values() if job.rank[0] == GLANCE} >= {"run/step_20.tiny"}
     service.cancel("all")
+
+
+def test_the_first_points_are_those_of_a_sample_until_the_exact_ones_are_known(
+    open_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {"run": RUN, "checkpoint": "run/step_10.tiny", "matrix": TABLE}
+    service = open_service()
+    assert service.first_points(**names) is None, "a pass takes no time"
+    monkeypatch.setattr("tb_embfactor.service.effort.SAMPLED_SECONDS", 0)
+    tensors, info = arrays.decode(service.first_points(**names))
+    assert info["estimated"] is True and info["checkpoint"] == "run/step_10.tiny"
+    assert tensors["points"].shape == (N_ROWS, 8)
+    assert service.first_points(**names, transform="center") is None
+    all_spectra(lambda: service.spectra(RUN, TABLE))
+    assert service.first_points(**names) is None, "the spectrum is known"
+
+
+def test_a_sample_that_tells_nothing_is_not_shown(
+    open_service: Callable[..., Service], logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tb_embfactor.service.effort.SAMPLED_SECONDS", 0)
+    (logs / "even").mkdir()
+    tiny_format.write(logs / "even" / "s0.tiny", np.ones((100, 3)), 0)
+    service = open_service()
+    assert service.first_points("even", "even/s0.tiny", TABLE) is None
+    _, info = all_spectra(lambda: service.spectra("even", TABLE))
+    assert info["checkpoints"][0]["state"] == "done"
 
 
 def test_large_tables_that_wait_say_what_a_sample_tells(

@@ -25,8 +25,9 @@ const MARK_EXACT = "embfactor:exact";
 function markExact(store: Store, model: Model): void {
   let marked = "";
   effect(() => {
-    const { key, valueKey } = store.series.points.state.value;
-    const exact = store.hasDrawn.value && model.line.value?.state === "done" && key !== null && key === valueKey;
+    const { key, valueKey, loading } = store.series.points.state.value;
+    const isThere = key !== null && key === valueKey && !loading;
+    const exact = store.hasDrawn.value && model.line.value?.state === "done" && isThere;
     if (!exact || key === marked) return;
     marked = key;
     requestAnimationFrame(() => performance.mark(MARK_EXACT));

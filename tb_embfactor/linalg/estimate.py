@@ -38,19 +38,19 @@ NULL = 1e-10  # of the largest variance: below it a direction is not told from r
 class Sample:
     """The sampled rows as row blocks, a chunk a block. At most a quarter of the rows; the same seed takes the same ones.
 
-    read : gives rows [start, stop) of the matrix.
+    read : gives rows [start, stop) of the matrix. starts : the first row of each chunk.
     """
 
     def __init__(self, read: Callable[[int, int], np.ndarray], n_rows: int, n_columns: int, seed: int = 0) -> None:
         limit = HALF_ROWS if n_columns <= WIDE else HALF_ROWS_WIDE
         length = max(1, min(2 * limit, n_rows // 4) // CHUNKS)
         edges = np.linspace(0, n_rows, CHUNKS + 1).astype(int)
-        self._starts = np.random.default_rng(seed).integers(edges[:-1], np.maximum(edges[1:] - length, edges[:-1]) + 1)
+        self.starts = np.random.default_rng(seed).integers(edges[:-1], np.maximum(edges[1:] - length, edges[:-1]) + 1)
         self._read, self._length = read, length
         self.n_rows, self.n_columns = CHUNKS * length, n_columns
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        for start in self._starts:
+        for start in self.starts:
             yield self._read(int(start), int(start) + self._length)
 
 
@@ -58,13 +58,15 @@ class Sample:
 class Estimate:
     """Variances per row along the principal axes of a half of the sample, (d,), and what follows from them.
 
-    n_rows : rows of the matrix that can be used, about. n_sampled : those of the sample. axes : (d, k).
+    n_rows : rows of the matrix that can be used, about. n_sampled : those of the sample. center : (d,), the mean of the half.
+    axes : (d, k).
     uneven, even : (d,), in the order of `axes` and on to d. without : (chunks, d), `even` with each chunk left out.
     unit_sums : (all chunks, d), Σ x/‖x‖ of each; n_nonzero : (all chunks,) the rows in it that are not zero.
     """
 
     n_rows: float
     n_sampled: int
+    center: np.ndarray
     axes: np.ndarray
     uneven: np.ndarray
     even: np.ndarray
@@ -122,9 +124,7 @@ def estimate_spectrum(chunks: Iterable[np.ndarray], n_rows: int, name: str = "th
     halves = usable[0::2], usable[1::2]
     if len(halves[1]) < LEAST_CHUNKS:
         raise MatrixError("sample_too_small", matrix=name)
-    first = np.concatenate(halves[0])
-    center = first.mean(axis=0)
-    first -= center
+    first, center = _centered(halves[0])
     with BLAS:
         uneven, axes = _principal(first)
         sums = _Sums(*map(np.array, zip(*(_sums(chunk - center, axes) for chunk in halves[1]), strict=True)))
@@ -135,6 +135,7 @@ def estimate_spectrum(chunks: Iterable[np.ndarray], n_rows: int, name: str = "th
     return Estimate(
         n_rows=n_rows * n_sampled / n_read,
         n_sampled=n_sampled,
+        center=center,
         axes=axes,
         uneven=uneven,
         even=_variances(_Sums(*(part.sum(axis=0) for part in sums))),
@@ -144,10 +145,28 @@ def estimate_spectrum(chunks: Iterable[np.ndarray], n_rows: int, name: str = "th
     )
 
 
+def consistency(chunks: Iterable[np.ndarray], axes: np.ndarray) -> np.ndarray:
+    """The cosine of each of a few leading axes of the first half, (d, k), with the one of the second half that is most like it.
+
+    Cost: s·d² flops for s rows of a half and O(min(s, d)³).
+    """
+    second = [kept for chunk in chunks if len(kept := chunk[finite_rows(chunk)].astype(np.float64))][1::2]
+    with BLAS:
+        _, others = _principal(_centered(second)[0])
+    return np.abs(axes.T @ others[:, : axes.shape[1]]).max(axis=1)
+
+
 def jackknife_error(without: np.ndarray) -> np.ndarray:
     """The standard error of a statistic, from its values with each chunk left out, (chunks, …)."""
     n = len(without)
     return np.sqrt((n - 1) / n * np.sum((without - without.mean(axis=0)) ** 2, axis=0))
+
+
+def _centered(half: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    rows = np.concatenate(half)
+    center = rows.mean(axis=0)
+    rows -= center
+    return rows, center
 
 
 def _principal(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -13,9 +13,11 @@ effort.py      what a pass costs, which matrices are sampled first, and which wa
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
-from tb_embfactor.service.answers import VIEWED, Answers, Pending
+from tb_embfactor.errors import MatrixError
+from tb_embfactor.service.answers import GLANCE, VIEWED, Answers, Pending
 from tb_embfactor.service.catalogue import Catalogue, Listing
 from tb_embfactor.service.overview import overview
 from tb_embfactor.service.series import Series, Step
@@ -97,6 +99,17 @@ class Service:
             return self._answers.read("points", {**names, **params, "key": ""}, wait_seconds)
         axes_at = self._fingerprint(run, axes, matrix)
         return self._computed("points", names, params, wait_seconds, axes_at=axes_at)
+
+    def first_points(
+        self, run: str, checkpoint: str, matrix: str, transform: str = "", wait_seconds: float = 10.0
+    ) -> bytes | Pending | None:
+        """A sample of the rows on principal axes that it suggests, where all of them take long and are not known; else None."""
+        names = {"run": run, "checkpoint": checkpoint, "matrix": matrix}
+        found, listed = self.listing.find(**names)
+        if self._series.is_sampled(Step(run, matrix, found, listed), transform):
+            with suppress(MatrixError):  # a sample that tells nothing
+                return self._computed("estimated_points", names, {"transform": transform}, wait_seconds, level=GLANCE)
+        return None
 
     def ranks(
         self, run: str, checkpoint: str, matrix: str, transform: str = "", wait_seconds: float = 10.0

@@ -86,7 +86,15 @@ class Answers:
         """Whether it is queued or being computed."""
         return self._worker.has(key)
 
-    def wait(self, task: str, checkpoint: dict[str, Any], params: dict[str, Any], seconds: float, **more: Any) -> bytes | Pending:
+    def wait(
+        self,
+        task: str,
+        checkpoint: dict[str, Any],
+        params: dict[str, Any],
+        seconds: float,
+        level: int = ASKED,
+        **more: Any,
+    ) -> bytes | Pending:
         """An answer, or `Pending` when it is not there after that many seconds; raises the error that it failed with."""
         key = self.key(task, checkpoint, params, **more)
         body = self.known(key)
@@ -94,7 +102,7 @@ class Answers:
             return body
         if key in self._failed:
             raise self._failed[key]
-        return self._wait(self._submit(task, {**params, "key": key}, key, (ASKED, -self.tick())), seconds)
+        return self._wait(self._submit(task, {**params, "key": key}, key, (level, -self.tick())), seconds)
 
     def queue(
         self, task: str, checkpoint: dict[str, Any], params: dict[str, Any], rank: Rank | None, **more: Any

@@ -52,8 +52,10 @@ class Series:
         n_pending, now = 0, self._answers.tick()
         looked_at = [step.checkpoint["checkpoint"] == first for step in steps]
         for index in sorted(range(len(steps)), key=lambda index: not looked_at[index]):  # an idle worker begins with the first
-            sampling: Rank = (GLANCE, -now) if looked_at[index] else (VIEWED, -now, 1, index)
-            rank: Rank = (VIEWED, -now, 0) if looked_at[index] else (VIEWED, -now, 2, index)
+            sampling, rank = (VIEWED, -now, 1, index), (VIEWED, -now, 2, index)
+            if looked_at[index]:
+                self.glance(steps[index], transform)
+                rank = (VIEWED, -now, 0, index)
             entries[index], values, n_missing = self._entry(steps, index, transform, sampling, rank, ask)
             for name, row in values.items():
                 tensors[name][index, : len(row)] = row
@@ -91,16 +93,24 @@ class Series:
     def estimate(self, step: Step, transform: str, rank: Rank) -> tuple[dict[str, np.ndarray], dict[str, Any], bool]:
         """What a sample tells of a step where a pass takes long: arrays and numbers, and whether they are being found out."""
         from tb_embfactor import arrays
-        from tb_embfactor.transforms import Transform
 
-        if not is_sampled(step.listed) or not Transform.parse(transform).is_rowwise or self.is_known(step, transform):
+        if not self.is_sampled(step, transform):
             return {}, {}, False
         body = self._answers.queue("estimate", step.checkpoint, {**step.names, "transform": transform}, rank)
         return (*arrays.decode(body), False) if isinstance(body, bytes) else ({}, {}, body is None)
 
+    def is_sampled(self, step: Step, transform: str) -> bool:
+        """Whether a sample of the rows is worth a look: the spectrum is not known, and takes long."""
+        from tb_embfactor.transforms import Transform
+
+        return is_sampled(step.listed) and Transform.parse(transform).is_rowwise and not self.is_known(step, transform)
+
     def glance(self, step: Step, transform: str) -> None:
-        """Have a sample of a step looked at before anything else that takes a pass over it."""
-        self.estimate(step, transform, (GLANCE, -self._answers.tick()))
+        """Have a sample of a step looked at, for its numbers and its points, before anything that takes a pass over it."""
+        if self.is_sampled(step, transform):
+            now = self._answers.tick()
+            for turn, task in enumerate(("estimate", "estimated_points")):
+                self._answers.queue(task, step.checkpoint, {**step.names, "transform": transform}, (GLANCE, -now, turn))
 
     def is_queued(self, step: Step, transform: str = "") -> bool:
         return self._answers.is_queued(self._key(step, transform))

@@ -110,6 +110,11 @@ def make_apps(service: Service) -> dict[str, App]:
         if method not in METHODS or (axes and method != "pca"):
             needed = f"one of {', '.join(METHODS)}" + (", and pca where axes is given" if axes else "")
             raise UsageError("bad_parameter", owner=request.path, name="method", needed=needed, got=method)
+        transform = _transform(request)
+        if number(request, "first", 0, 0, 1) and method == "pca" and not axes:
+            sample = service.first_points(**names, transform=transform, wait_seconds=_wait(request))
+            if sample is not None:
+                return reply(request, sample)
         more: dict[str, Any] = {}
         if method == "lda":
             more["column"] = text(request, "column")
@@ -124,7 +129,7 @@ def make_apps(service: Service) -> dict[str, App]:
             method=method,
             n_components=number(request, "n_components", 8, 1, 16),
             axes=axes or None,
-            transform=_transform(request),
+            transform=transform,
             wait_seconds=_wait(request),
             **more,
         )

@@ -12,13 +12,13 @@ import numpy as np
 from tb_embfactor import arrays, cache, formats, schema
 from tb_embfactor.analysis.axes import find_axes
 from tb_embfactor.analysis.comparison import compare
-from tb_embfactor.analysis.estimation import estimate, estimated_numbers
+from tb_embfactor.analysis.estimation import estimate, estimated_numbers, estimated_points
 from tb_embfactor.analysis.factorization import Factorization, as_blocks
 from tb_embfactor.analysis.factors import factors
 from tb_embfactor.analysis.movement import count_unmoved
 from tb_embfactor.analysis.neighbours import neighbors
 from tb_embfactor.analysis.numbers import metrics
-from tb_embfactor.analysis.projection import project
+from tb_embfactor.analysis.projection import Projection, project
 from tb_embfactor.analysis.ranks import RULES, suggested_ranks
 from tb_embfactor.analysis.sparsity import sparsity
 from tb_embfactor.errors import UsageError
@@ -128,14 +128,16 @@ class Tasks:
         projection = project(
             f, method, n_components, axes=directions, labels=labels, between=ends, seed=seed, with_quality=with_quality
         )
-        info = dict(projection.info)
         if f.rows_skipped:
-            info["notes"] = [*info["notes"], Message("rows_skipped", {"n": f.rows_skipped, "n_rows": f.shape[0]})]
-        info["notes"] = [note.to_json() for note in info["notes"]]
-        tensors = {name: np.asarray(info.pop(name), np.float64) for name in ("weight", "share")}
-        tensors["points"] = projection.points.astype(np.float32)
-        info |= self._names(source, run) | {"axes": axes}
-        return {}, self._kept(key, arrays.encode(tensors, info))
+            skipped = Message("rows_skipped", {"n": f.rows_skipped, "n_rows": f.shape[0]})
+            projection.info["notes"] = [*projection.info["notes"], skipped]
+        return {}, self._kept(key, _points(projection, self._names(source, run) | {"axes": axes}))
+
+    def do_estimated_points(self, run: str, checkpoint: str, matrix: str, transform: str, key: str) -> Answer:
+        """A sample of the rows as points."""
+        source = self._matrix(run, checkpoint, matrix)
+        projection = estimated_points(source, transform)
+        return {}, self._kept(key, _points(projection, self._names(source, run) | {"axes": None, "estimated": True}))
 
     def do_ranks(self, run: str, checkpoint: str, matrix: str, transform: str, key: str) -> Answer:
         """How many directions to keep, by every rule, with what each assumes."""
@@ -253,6 +255,12 @@ class Tasks:
         if key:
             self._cache.put("results", key, body)
         return body
+
+
+def _points(projection: Projection, named: dict[str, Any]) -> bytes:
+    info = projection.info | named | {"notes": [note.to_json() for note in projection.info["notes"]]}
+    tensors = {name: np.asarray(info.pop(name), np.float64) for name in ("weight", "share")}
+    return arrays.encode(tensors | {"points": projection.points.astype(np.float32)}, info)
 
 
 def _json(document: dict[str, Any]) -> Answer:

@@ -111,6 +111,18 @@ def test_points(get: Callable[..., TestResponse], method: str, n: int) -> None:
     assert info["total_share"] == pytest.approx(tensors["share"].sum())
 
 
+def test_first_points(get: Callable[..., TestResponse], service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tb_embfactor.service.effort.SAMPLED_SECONDS", 0)
+    monkeypatch.setattr(service._series, "is_known", lambda step, transform: False)
+    version = service.listing.find(**NAMES)[0]["fingerprint"]
+    response = get("points", **NAMES, first=1, v=version)
+    assert arrays.decode_info(response.data)["estimated"] is True
+    assert "no-cache" in response.headers["Cache-Control"], "the exact answer will stand at the same address"
+    response = get("points", **NAMES, first=1, v=version, method="u")
+    assert "estimated" not in arrays.decode_info(response.data)
+    assert "immutable" in response.headers["Cache-Control"]
+
+
 @pytest.mark.parametrize("method", ["svd", "pca", "varimax", "ica"])
 def test_factors(get: Callable[..., TestResponse], method: str) -> None:
     found = get("factors", **NAMES, method=method, k=2, n_top=4, reference="run/step_0.tiny").get_json()

@@ -28,6 +28,8 @@ export interface Asking {
   signal?: AbortSignal;
   /** Called with each 202 reply. */
   onPending?: (pending: Pending) => void;
+  /** Called with points of a sample of the rows, where all of them take long. */
+  onSample?: (points: ArrayReply<PointsInfo>) => void;
 }
 
 export interface MatrixName {
@@ -189,22 +191,18 @@ export class Api {
     return this.getArrays("spectra", query, asking);
   }
 
-  points(query: PointsQuery, asking?: Asking): Promise<ArrayReply<PointsInfo>> {
+  async points(query: PointsQuery, asking: Asking = {}): Promise<ArrayReply<PointsInfo>> {
     const { nComponents, fingerprint, axes, withQuality, ...rest } = query;
     const quality = withQuality ? 1 : undefined;
-    return this.getArrays(
-      "points",
-      // The reply depends on both checkpoints, so both fingerprints stand in the address that the browser caches.
-      {
-        ...rest,
-        n_components: nComponents,
-        quality,
-        axes: axes?.checkpoint,
-        v: fingerprint,
-        axes_v: axes?.fingerprint,
-      },
-      asking,
-    );
+    // The reply depends on both checkpoints, so both fingerprints stand in the address that the browser caches.
+    const versions = { v: fingerprint, axes_v: axes?.fingerprint };
+    const wanted = { ...rest, n_components: nComponents, quality, axes: axes?.checkpoint, ...versions };
+    if (asking.onSample && query.method === "pca" && !axes && !withQuality) {
+      const first = await this.getArrays<PointsInfo>("points", { ...wanted, first: 1 }, asking);
+      if (!first.info.estimated) return first;
+      asking.onSample(first);
+    }
+    return this.getArrays("points", wanted, asking);
   }
 
   factors({ fingerprint, nTop, reference, ...rest }: FactorsQuery, asking?: Asking): Promise<FactorsReply> {

@@ -242,6 +242,8 @@ export interface PointsInfo {
   centered: boolean;
   total_share: number | null;
   notes: Sentence[];
+  /** Of a sample of the rows, on axes that it suggests, until the exact points are there. */
+  estimated?: true;
   /** The rows that a search or a map was given. */
   sample?: { rows: number; of: number; seed: number };
   /** The leading principal axes that a map is made of. */

@@ -87,7 +87,9 @@ export function pointsOf(
   checkpoint: Step = now.checkpoint,
 ): Wanted<PointsReply> | null {
   const query = pointsQuery(spec, now, checkpoint, nFactors);
-  return query && points(api, now, query);
+  if (!query) return null;
+  // Where all points take long, those of a sample stand for them.
+  return { ...points(api, now, query), load: (asking, onSample) => api.points(query, { ...asking, onSample }) };
 }
 
 /** How far the first components keep the neighbours of the rows: as many as are shown, or all that were searched together. */

@@ -17,7 +17,8 @@ export interface ResourceState<Value> {
 
 export interface Wanted<Value> {
   key: string;
-  load: (asking: Asking) => Promise<Value>;
+  /** `onEarly` is given a value that may stand for the wanted one until that is there. */
+  load: (asking: Asking, onEarly?: (value: Value) => void) => Promise<Value>;
   /** Whether a value of the earlier key may stay on the screen meanwhile. */
   keeps?: (earlierKey: string) => boolean;
 }
@@ -78,13 +79,14 @@ export function resource<Value>(
     state.value = { ...EMPTY, ...shown, key, loading: true };
     const own = new AbortController();
     controller = own;
+    const onPending = (pending: Pending) => {
+      if (!own.signal.aborted) state.value = { ...state.peek(), pending };
+    };
+    const onEarly = (value: Value) => {
+      if (!own.signal.aborted) state.value = { ...state.peek(), value, valueKey: key };
+    };
     want
-      .load({
-        signal: own.signal,
-        onPending: (pending) => {
-          if (!own.signal.aborted) state.value = { ...state.peek(), pending };
-        },
-      })
+      .load({ signal: own.signal, onPending }, onEarly)
       .then((value) => {
         if (own.signal.aborted) return;
         cache?.set(key, value, bytesOf(value));

@@ -179,10 +179,10 @@ export class Series {
   private prefetchNeighbours(): void {
     let controller: AbortController | null = null;
     effect(() => {
-      const { value, valueKey, key } = this.points.state.value;
+      const { value, valueKey, key, loading } = this.points.state.value;
       const now = this.store.current.value;
       controller?.abort();
-      if (!now || !value || valueKey !== key || value.n_bytes > CACHE_BYTES / 8) return;
+      if (!now || !value || loading || valueKey !== key || value.n_bytes > CACHE_BYTES / 8) return;
       const own = new AbortController();
       controller = own;
       const neighbours = [now.steps[now.index + 1], now.steps[now.index - 1]].filter((step) => step !== undefined);

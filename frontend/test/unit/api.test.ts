@@ -72,6 +72,30 @@ describe("the API client", () => {
     });
   });
 
+  it("asks first for the points of a sample where somebody shows them, and then for all", async () => {
+    const header = (estimated: object) => {
+      const text = JSON.stringify({ __metadata__: { info: JSON.stringify({ ...estimated }) } });
+      const body = new Uint8Array(8 + text.length);
+      new DataView(body.buffer).setUint32(0, text.length, true);
+      body.set(new TextEncoder().encode(text), 8);
+      return () => new Response(body);
+    };
+    const query = { ...MATRIX, method: "pca", transform: "", nComponents: 8 };
+    const sampled: unknown[] = [];
+    const asking = { onSample: (points: { info: unknown }) => sampled.push(points.info) };
+    replies = [header({ estimated: true }), header({ rows_used: 9 })];
+    expect((await new Api(BASE).points(query, asking)).info).toEqual({ rows_used: 9 });
+    expect(sampled).toEqual([{ estimated: true }]);
+    expect(asked.map((url) => url.searchParams.get("first"))).toEqual(["1", null]);
+    replies = [header({ rows_used: 9 })];
+    await new Api(BASE).points(query, asking);
+    expect([sampled.length, asked.length]).toEqual([1, 3]);
+    replies = [header({}), header({})];
+    await new Api(BASE).points({ ...query, method: "u" }, asking);
+    await new Api(BASE).points(query);
+    expect(asked.slice(3).map((url) => url.searchParams.has("first"))).toEqual([false, false]);
+  });
+
   it("refuses a body that is not in the array layout", async () => {
     replies = [() => new Response("short")];
     const error = await new Api(BASE).spectra({ run: "r", matrix: "m", transform: "" }).catch((reason) => reason);

@@ -6,6 +6,7 @@ import { resource, type Wanted } from "../../src/state/resource";
 
 interface Call {
   asking: Asking;
+  onEarly?: (value: string) => void;
   resolve: (value: string) => void;
   reject: (error: unknown) => void;
 }
@@ -15,9 +16,9 @@ function setUp(cache?: ByteCache<string>) {
   const want = (key: string): Wanted<string> => ({
     key,
     keeps: (earlier) => earlier[0] === key[0],
-    load: (asking) =>
+    load: (asking, onEarly) =>
       new Promise((resolve, reject) => {
-        calls.set(key, { asking, resolve, reject });
+        calls.set(key, { asking, onEarly, resolve, reject });
       }),
   });
   const wanted: Signal<Wanted<string> | null> = signal(null);
@@ -49,6 +50,21 @@ it("keeps the earlier value of the same series on the screen, not that of anothe
   expect(state.value).toMatchObject({ value: "first", valueKey: "a1", key: "a2", loading: true });
   go("b1");
   expect(state.value).toMatchObject({ value: null, loading: true });
+});
+
+it("shows an early value until the wanted one is there, and does not keep it", async () => {
+  const cache = new ByteCache<string>(100);
+  const { calls, go, state } = setUp(cache);
+  go("a1");
+  calls.get("a1")?.onEarly?.("a sample");
+  expect(state.value).toMatchObject({ value: "a sample", valueKey: "a1", loading: true });
+  expect(cache.has("a1")).toBe(false);
+  go("a2");
+  calls.get("a1")?.onEarly?.("too late");
+  expect(state.value).toMatchObject({ value: "a sample", valueKey: "a1", key: "a2" });
+  calls.get("a2")?.resolve("all");
+  await tick();
+  expect(state.value).toMatchObject({ value: "all", valueKey: "a2", loading: false });
 });
 
 it("takes a cached value at once", async () => {
