@@ -9,9 +9,10 @@ are those of the first half, and two spectra are taken along them:
     even    the variances of the second half along the same axes. Each is right for its axis, but the axes are not quite
             those of the matrix, and variances along any orthonormal axes are less uneven than the eigenvalues (Schur 1923).
 
-So the truth lies between the two, but for what the chunks of the second half happen to hold. The jackknife over chunks
-(Efron & Stein 1981) tells how much that is, rows of a chunk being alike included. An interval reaches two standard errors
-beyond either spectrum. A few rows much longer than all others can escape a sample: no sample tells of them.
+So the sums of the leading variances lie between those of the two, and with them the numbers that say how even a spectrum is, but
+for what the chunks of the second half happen to hold. The jackknife over chunks (Efron & Stein 1981) tells how much that is, rows
+of a chunk being alike included. An interval reaches two standard errors beyond either spectrum; `tests/linalg/test_estimate.py`
+shows how often it holds the truth. A few rows much longer than all others can escape a sample: no sample tells of them.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from tb_embfactor.errors import MatrixError
 from tb_embfactor.linalg.axes import signed
 from tb_embfactor.linalg.blocks import finite_rows
 from tb_embfactor.linalg.crew import BLAS
+from tb_embfactor.linalg.products import add_gram, mirror_upper
 from tb_embfactor.linalg.refinement import eigh
 
 CHUNKS = 64
@@ -173,7 +175,10 @@ def _principal(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Variances along the principal axes, (d,) descending, and the axes, (d, k), of rows whose mean is zero, (s, d)."""
     n_rows, d = rows.shape
     is_wide = n_rows <= d
-    eigenvalues, vectors = eigh(rows @ rows.T if is_wide else rows.T @ rows)
+    gram = np.zeros((min(n_rows, d),) * 2, order="F")
+    add_gram(gram, rows.T if is_wide else rows)
+    mirror_upper(gram)
+    eigenvalues, vectors = eigh(gram)
     eigenvalues = np.maximum(eigenvalues, 0)
     if is_wide:
         k = int(np.count_nonzero(eigenvalues > NULL * eigenvalues[0]))
@@ -194,8 +199,8 @@ class _Sums(NamedTuple):
 
 def _sums(rows: np.ndarray, axes: np.ndarray) -> _Sums:
     along = rows @ axes
-    squares = np.sum(along**2, axis=0)
-    return _Sums(np.array([len(rows)]), along.sum(axis=0), squares, rows.sum(axis=0), np.array([np.sum(rows**2)]))
+    squares = np.einsum("ij,ij->j", along, along)
+    return _Sums(np.array([len(rows)]), along.sum(axis=0), squares, rows.sum(axis=0), np.array([np.vdot(rows, rows)]))
 
 
 def _variances(sums: _Sums) -> np.ndarray:
