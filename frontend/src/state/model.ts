@@ -12,7 +12,7 @@ import { carriedBy, scoreColumn, scoreUnits } from "./scores";
 import type { PointsAre } from "./selection";
 import { AUTO_COLOUR, factorOf, groupOf, NO_COLOUR, type Spec } from "./spec";
 import type { Store } from "./store";
-import { isTransposed } from "./transform";
+import { factoredAre } from "./transform";
 
 const MAX_HITS = 100_000;
 const PLAIN: Record<Theme, Rgb> = { light: [66, 110, 170], dark: [129, 172, 224] };
@@ -38,8 +38,8 @@ export interface PointsScene {
 export class Model {
   readonly query: Signal<string> = signal("");
   readonly scene: ReadonlySignal<PointsScene | null>;
-  /** Whether the rows that are shown are the columns of the matrix. */
-  readonly isTransposed: ReadonlySignal<boolean>;
+  /** What lists of factors, neighbours and changes name: rows of the matrix, or its columns where it is transposed. */
+  readonly listedAre: ReadonlySignal<PointsAre>;
   readonly pointsAre: ReadonlySignal<PointsAre>;
   /** The column that names the points; null where rows have numbers only. */
   readonly nameColumn: ReadonlySignal<LabelColumn | null>;
@@ -63,7 +63,7 @@ export class Model {
     this.shown = computed(() => store.spec.value.components);
     this.dims = computed(() => store.spec.value.dims);
     this.axes = computed(() => store.spec.value.axes);
-    this.isTransposed = computed(() => isTransposed(this.transform.value));
+    this.listedAre = computed(() => factoredAre(this.transform.value));
     this.transform = computed(() => store.spec.value.transform);
     const centered = computed(() => store.spec.value.centered);
     const spectraReply = computed(() => store.series.spectra.state.value.value);
@@ -76,18 +76,20 @@ export class Model {
     const columns = computed(() => store.series.labels.state.value.value?.columns ?? []);
     this.nameColumn = computed(() => columns.value[0] ?? null);
     this.colourColumn = computed(() => {
-      if (this.pointsAre.value === "columns") return null;
       const wanted = store.spec.value.colour;
       if (wanted === NO_COLOUR) return null;
       const factor = factorOf(wanted);
-      if (factor !== null) return this.scores.value && scoreColumn(this.scores.value, factor, wanted);
+      const isScored = this.pointsAre.value === this.listedAre.value;
+      const scores = isScored ? this.scores.value : null;
+      if (factor !== null) return scores && scoreColumn(scores, factor, wanted);
+      if (this.pointsAre.value === "columns") return null;
       if (wanted !== AUTO_COLOUR) return columns.value.find((column) => column.name === wanted) ?? null;
       return tellingColumn(columns.value.slice(1));
     });
     const units = computed(() => this.scores.value && scoreUnits(this.scores.value));
     this.carried = computed(() => {
       void store.selection.current.value;
-      const rows = store.selection.of("rows");
+      const rows = store.selection.of(this.listedAre.value);
       return this.scores.value && units.value && rows.length > 0 ? carriedBy(this.scores.value, units.value, rows) : [];
     });
     const n = computed(() => this.scene.value?.n ?? 0);
@@ -113,9 +115,9 @@ export class Model {
     return line.cumulative[Math.min(2, line.cumulative.length - 1)] ?? null;
   }
 
-  /** The label of a row, or null where it has none. */
-  labelOf(index: number): string | null {
-    if (this.pointsAre.value !== "rows") return null;
+  /** The label of a row, or null where it has none; columns have none. */
+  labelOf(index: number, kind: PointsAre): string | null {
+    if (kind !== "rows") return null;
     const value = this.nameColumn.value?.values[index];
     return value === null || value === undefined || value === "" ? null : String(value);
   }

@@ -16,7 +16,6 @@ import { isLine } from "./line";
 import type { Other } from "./other";
 import type { Wanted } from "./resource";
 import { factorMethodOf, groupOf, MAX_COMPONENTS, type Method, OWN_AXES, type Spec, scoreMethodOf } from "./spec";
-import { isTransposed } from "./transform";
 
 export type PointsReply = ArrayReply<PointsInfo>;
 export type SpectraReply = ArrayReply<SpectraInfo>;
@@ -167,9 +166,9 @@ export function spectraOf(api: Api, spec: Spec, now: Current, asks: boolean, tur
   );
 }
 
-/** One label file serves every step, so its labels are fetched once a series; the rows of a transposed matrix have none. */
-export function labelsOf(api: Api, { transform }: Spec, now: Current): Wanted<Labels> | null {
+/** One label file serves every step, so its labels are fetched once a series. */
+export function labelsOf(api: Api, now: Current): Wanted<Labels> | null {
   const { labels, shape } = now.matrix;
-  if (!labels || isTransposed(transform)) return null;
+  if (!labels) return null;
   return { key: seriesKey(now, shape[0], labels), load: (asking) => api.labels(nameOf(now), asking) };
 }

@@ -6,7 +6,7 @@ import type { PointsReply } from "./requests";
 /** The scores of all rows on a factor (from 1) as a column of numbers; null where the reply does not have it. */
 export function scoreColumn(reply: PointsReply, factor: number, name: string): LabelColumn | null {
   const [n, k] = reply.arrays.points.shape;
-  if (factor > k || reply.info.points_are !== "rows") return null;
+  if (factor > k) return null;
   const points = floats(reply, "points");
   const values = Array.from({ length: n }, (_, row) => {
     const score = points[row * k + factor - 1];

@@ -23,6 +23,7 @@ import { type Resource, resource, type Wanted } from "./resource";
 import { keyOf } from "./rows";
 import { factorOf, groupOf, type Spec } from "./spec";
 import type { Store } from "./store";
+import { factoredAre } from "./transform";
 
 const CACHE_BYTES = 192 * 1024 * 1024;
 const SPECTRA_MS = 1200;
@@ -75,7 +76,7 @@ export class Series {
       return spectraOf(api, spec, now, this.hasAsked(now), turn);
     });
     this.isWaiting = computed(() => store.current.value !== null && this.waits(store.current.value));
-    this.labels = this.resource((now, spec) => labelsOf(api, spec, now));
+    this.labels = this.resource((now) => labelsOf(api, now));
     this.groupColumns = computed(() => {
       const columns = this.labels.state.value.value?.columns ?? [];
       return columns.filter(({ kind }) => kind === "category").map(({ name }) => name);
@@ -119,7 +120,7 @@ export class Series {
     this.neighbors = this.resource(
       unlessLarge((now, spec) => {
         void store.selection.current.value;
-        const rows = spec.beside === "nearest" ? store.selection.of("rows").slice(-QUERIED) : [];
+        const rows = spec.beside === "nearest" ? store.selection.of(factoredAre(spec.transform)).slice(-QUERIED) : [];
         return rows.length > 0 ? neighborsOf(api, spec, now, rows.reverse()) : null;
       }),
     );
@@ -160,8 +161,9 @@ export class Series {
   /** On how many factors the scores of rows are shown: as colours, or those of the selected ones. */
   private neededScores(): number {
     const { kind, indices } = this.store.selection.current.value;
-    const ofSelected = kind === "rows" && indices.length > 0 ? this.nFactors.value : 0;
-    return Math.max(factorOf(this.store.spec.value.colour) ?? 0, ofSelected);
+    const { transform, colour } = this.store.spec.value;
+    const ofSelected = kind === factoredAre(transform) && indices.length > 0 ? this.nFactors.value : 0;
+    return Math.max(factorOf(colour) ?? 0, ofSelected);
   }
 
   private askSpectraAgain(): void {

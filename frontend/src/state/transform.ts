@@ -1,5 +1,7 @@
 /** What is done to the rows before they are factored: a comma-separated list of the server's steps; "" leaves them as stored. */
 
+import type { PointsAre } from "./selection";
+
 /** Lists that are offered by name. */
 export const TRANSFORMS = [
   "",
@@ -60,7 +62,7 @@ export function withoutStep(transform: string, step: string): string {
     .join();
 }
 
-/** Whether the rows that are shown are the columns of the matrix. */
-export function isTransposed(transform: string): boolean {
-  return stepsIn(transform).includes(LAST);
+/** What the rows that are factored are of the matrix as stored: its columns where it is transposed. */
+export function factoredAre(transform: string): PointsAre {
+  return stepsIn(transform).includes(LAST) ? "columns" : "rows";
 }

@@ -5,7 +5,7 @@ import { DISTANCES, type Distance } from "../state/spec";
 import { useShared } from "./context";
 import { Segmented } from "./controls";
 import { formatCount } from "./format";
-import { nameOfPoint } from "./names";
+import { nameOfListed } from "./names";
 import { ErrorNote, ProgressBar, Wait } from "./panel";
 import { RowList } from "./RowList";
 
@@ -32,8 +32,12 @@ function Of({ query }: { query: NeighborsReply["queries"][number] }) {
   return (
     <section>
       <p class="list-head">
-        <b>{nameOfPoint(model, row)}</b>
-        <button type="button" class="text-button" onClick={() => store.selection.add(rows, "points")}>
+        <b>{nameOfListed(model, row)}</b>
+        <button
+          type="button"
+          class="text-button"
+          onClick={() => store.selection.add(rows, "points", model.listedAre.value)}
+        >
           {t("nearest.selectAll", { n: formatCount(rows.length) })}
         </button>
       </p>

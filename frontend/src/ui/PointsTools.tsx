@@ -11,14 +11,15 @@ import {
   OWN_AXES,
 } from "../state/spec";
 import type { Store } from "../state/store";
+import { factoredAre } from "../state/transform";
 import { useShared } from "./context";
 import { Segmented, Select } from "./controls";
 import { formatCheckpoint, formatCount } from "./format";
-import { nameOfPoint, nameWithShare } from "./names";
+import { nameOfListed, nameWithShare } from "./names";
 
 /** A line to begin with: between two selected rows, else from one end of the first factor to the other. */
 function firstLine(store: Store): string {
-  const selected = store.selection.of("rows");
+  const selected = store.selection.of(factoredAre(store.spec.peek().transform));
   if (selected.length === 2) return selected.join("|");
   const factor = store.series.factors.state.peek().value?.factors[0];
   return factor?.bottom.length && factor.top.length ? `${factor.bottom[0].row}|${factor.top[0].row}` : "";
@@ -155,14 +156,14 @@ function GroupColumnSelect() {
 function LineEnd({ at }: { at: 0 | 1 }) {
   const { store, model } = useShared();
   void store.selection.current.value;
-  const selected = store.selection.of("rows");
+  const selected = store.selection.of(model.listedAre.value);
   const ends = lineEnds(store.spec.value.between);
   const rows = ends[at];
   const choose = () => {
     const next = ends.map((end, other) => (other === at ? selected.slice(0, MAX_LINE_ROWS) : end));
     store.update({ between: next.join("|") }, "push");
   };
-  const name = rows.length > 0 ? nameOfPoint(model, rows[0]) : t("points.lineNone");
+  const name = rows.length > 0 ? nameOfListed(model, rows[0]) : t("points.lineNone");
   return (
     <button
       type="button"
@@ -179,10 +180,11 @@ function LineEnd({ at }: { at: 0 | 1 }) {
 
 export function ColourSelect() {
   const { store, model } = useShared();
-  const columns = store.series.labels.state.value.value?.columns.filter((column) => column.kind !== "text") ?? [];
+  const labels = model.pointsAre.value === "rows" ? store.series.labels.state.value.value?.columns : [];
+  const columns = labels?.filter((column) => column.kind !== "text") ?? [];
   const wanted = store.spec.value.colour;
   const factor = factorOf(wanted);
-  if ((columns.length === 0 && factor === null) || model.pointsAre.value === "columns") return null;
+  if (columns.length === 0 && factor === null) return null;
   const value = wanted === AUTO_COLOUR ? (model.colourColumn.value?.name ?? NO_COLOUR) : wanted;
   return (
     <Select showLabel label={t("points.colour")} value={value} onChange={(colour) => store.update({ colour })}>

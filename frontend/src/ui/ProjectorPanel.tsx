@@ -58,7 +58,7 @@ interface FrameProps {
 }
 
 function Frame({ frame, shown, panels }: FrameProps) {
-  const { store, theme } = useShared();
+  const { store, model, theme } = useShared();
   const element = useRef<HTMLIFrameElement>(null);
   useEffect(() => {
     const iframe = element.current;
@@ -67,7 +67,7 @@ function Frame({ frame, shown, panels }: FrameProps) {
       onLinked: () => setPanels(iframe, panels),
       onSelection: (indices) => store.selection.set(indices, "projector"),
       onHover: (index) => {
-        store.selection.hovered.value = index;
+        if (model.pointsAre.peek() === "rows") store.selection.hovered.value = index;
       },
       onReady: () => {
         frame.ready.value = true;

@@ -1,7 +1,7 @@
 /** The name of a row: pointing at it rings its point, a press selects it; with Ctrl, Cmd or Shift, it as well. */
 import type { ComponentChildren } from "preact";
 import { useShared } from "./context";
-import { nameOfPoint } from "./names";
+import { nameOfListed } from "./names";
 
 interface RowButtonProps {
   row: number;
@@ -14,9 +14,10 @@ export function RowButton({ row, hint, class: extra = "", children }: RowButtonP
   const { store, model } = useShared();
   const { selection } = store;
   void selection.current.value;
-  const isSelected = selection.of("rows").includes(row);
+  const kind = model.listedAre.value;
+  const isSelected = selection.of(kind).includes(row);
   const point = (at: number | null) => () => {
-    selection.hovered.value = at;
+    if (model.pointsAre.value === kind) selection.hovered.value = at;
   };
   return (
     <button
@@ -29,11 +30,11 @@ export function RowButton({ row, hint, class: extra = "", children }: RowButtonP
       onFocus={point(row)}
       onBlur={point(null)}
       onClick={(event) => {
-        if (event.ctrlKey || event.metaKey || event.shiftKey) selection.toggle(row, "points");
-        else selection.set([row], "points");
+        if (event.ctrlKey || event.metaKey || event.shiftKey) selection.toggle(row, "points", kind);
+        else selection.set([row], "points", kind);
       }}
     >
-      <span class="row-name">{nameOfPoint(model, row)}</span>
+      <span class="row-name">{nameOfListed(model, row)}</span>
       {children}
     </button>
   );

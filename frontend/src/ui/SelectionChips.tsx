@@ -39,7 +39,7 @@ export function SelectionChips() {
         );
       })}
       {rest > 0 && <span class="quiet">{t("selection.more", { n: formatCount(rest) })}</span>}
-      {kind === "rows" && store.spec.value.beside !== "nearest" && (
+      {kind === model.listedAre.value && store.spec.value.beside !== "nearest" && (
         <button type="button" class="text-button" onClick={() => store.update({ beside: "nearest" })}>
           {t("nearest.open")}
         </button>

@@ -1,15 +1,25 @@
 /** What points and axes are called. */
 import { t } from "../i18n";
 import type { Model } from "../state/model";
+import type { PointsAre } from "../state/selection";
 import type { Method } from "../state/spec";
 import { formatCount, formatShare } from "./format";
 
-export function nameOfPoint(model: Model, index: number): string {
-  const label = model.labelOf(index);
+function nameOf(model: Model, index: number, kind: PointsAre): string {
+  const label = model.labelOf(index, kind);
   if (label !== null) return label;
   const n = formatCount(index);
-  if ((model.pointsAre.value === "columns") !== model.isTransposed.value) return t("points.column", { n });
+  if (kind === "columns") return t("points.column", { n });
   return model.nameColumn.value ? t("points.unlabelled", { n }) : t("points.row", { n });
+}
+
+export function nameOfPoint(model: Model, index: number): string {
+  return nameOf(model, index, model.pointsAre.value);
+}
+
+/** What a list of factors, neighbours or changes names, which the points need not be. */
+export function nameOfListed(model: Model, index: number): string {
+  return nameOf(model, index, model.listedAre.value);
 }
 
 export function nameOfComponent(method: Method, component: number): string {

@@ -7,6 +7,7 @@ import {
   lastReply,
   specOf,
   useBrowser,
+  waitForPoints,
   waitForSpec,
 } from "./browser.mjs";
 
@@ -167,6 +168,34 @@ tabTest(
     assert.deepEqual(await accessibilityFaults(tab), []);
     await tab.getByRole("button", { name: "Clear selection" }).click();
     await panel.getByText("Select a row (search, or click a point)").waitFor();
+  },
+);
+
+tabTest(
+  "names columns where columns are factored, and rows where the points are columns",
+  { spec: { ...FACTORS, transform: "transpose", beside: "nearest" } },
+  async ({ page, tab }) => {
+    await tab.getByRole("combobox", { name: "Search tokens" }).fill("3");
+    await page.keyboard.press("Enter");
+    await tab.locator(".chip", { hasText: "column 3" }).waitFor();
+    const near = tab.locator(".row-list .row-button");
+    await near.nth(9).waitFor({ timeout: 60_000 });
+    assert.match((await near.allTextContents()).join(" "), /^(column \d+\S* ?){10}$/);
+    await near.first().click();
+    await tab.locator(".chip", { hasText: /^column \d+$/ }).waitFor();
+    await beside(tab.locator(".panel-beside"), "Factors");
+    await tab.locator(".factor-head button").first().click();
+    await tab.locator(".colour-row", { hasText: "Score on factor 1" }).locator(".ramp").waitFor();
+    assert.equal(await tab.locator(".carried").count(), await tab.locator(".factor").count());
+
+    await tab.getByRole("combobox", { name: "Rows", exact: true }).selectOption("");
+    await tab.getByRole("combobox", { name: "Projection" }).selectOption("v");
+    await waitForPoints(tab, { method: "v" });
+    const words = tab.locator(".factor").first().locator(".row-button");
+    await words.filter({ hasText: "worst" }).waitFor();
+    await words.first().hover();
+    await tab.waitForTimeout(300);
+    assert.equal(await tab.locator(".hover-tip").count(), 0);
   },
 );
 

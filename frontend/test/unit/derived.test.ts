@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { MatrixEntry } from "../../src/data/types";
 import { evaluate, partners } from "../../src/state/derived";
 import { shortName } from "../../src/state/naming";
-import { isTransposed, stepsIn, withoutStep, withStep } from "../../src/state/transform";
+import { factoredAre, stepsIn, withoutStep, withStep } from "../../src/state/transform";
 
 const matrix = (name: string, rows: number, columns: number, more: Partial<MatrixEntry> = {}): MatrixEntry => ({
   matrix: name,
@@ -77,6 +77,6 @@ describe("the steps done to the rows", () => {
     expect(withoutStep("relu,without_top:2", "without_top:2")).toBe("relu");
     expect(withoutStep("relu", "relu")).toBe("");
     expect(stepsIn("")).toEqual([]);
-    expect([isTransposed("relu,transpose"), isTransposed("relu")]).toEqual([true, false]);
+    expect([factoredAre("relu,transpose"), factoredAre("relu")]).toEqual(["columns", "rows"]);
   });
 });

@@ -5,10 +5,10 @@ import { colourByFactor, factorOf } from "../../src/state/spec";
 import { prunable } from "../../src/ui/Sparsity";
 
 const SCORES = [3, 0, -3, 0, NaN, NaN, 0, 4];
-const reply = (points_are: "rows" | "columns" = "rows") =>
+const reply = () =>
   ({
     arrays: { points: { shape: [4, 2], values: new Float32Array(SCORES) } },
-    info: { points_are },
+    info: {},
     n_bytes: 32,
   }) as unknown as PointsReply;
 
@@ -16,7 +16,6 @@ describe("scores", () => {
   it("are a column of numbers for a factor that the reply has", () => {
     expect(scoreColumn(reply(), 2, "two")).toEqual({ name: "two", kind: "number", values: [0, 0, null, 4] });
     expect(scoreColumn(reply(), 3, "three")).toBeNull();
-    expect(scoreColumn(reply("columns"), 1, "one")).toBeNull();
   });
 
   it("are counted in the root mean square of the rows that have them", () => {

@@ -9,7 +9,7 @@ import { Measures } from "./Measures";
 import { OtherTools } from "./OtherTools";
 
 function MostChanged({ rows }: { rows: CompareReply["most_changed"] }) {
-  const { store } = useShared();
+  const { store, model } = useShared();
   return (
     <>
       <p class="list-head">
@@ -21,6 +21,7 @@ function MostChanged({ rows }: { rows: CompareReply["most_changed"] }) {
             store.selection.set(
               rows.map(({ row }) => row),
               "points",
+              model.listedAre.value,
             )
           }
         >
