@@ -275,6 +275,7 @@ export const en = {
   "factors.block": "{from} to {to} cannot be told apart: one subspace, {share}",
   "factors.column": "{column} ({entry})",
   "factors.columns": "Heaviest columns: {columns}",
+  "factors.rows": "Heaviest rows: {columns}",
   "factors.more": "More factors",
   "factors.sample": "Searched on {n} of {of} rows",
 

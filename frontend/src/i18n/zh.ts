@@ -259,6 +259,7 @@ export const zh: Table = {
   "factors.block": "{from} 至 {to} 无法区分：同一个子空间，{share}",
   "factors.column": "{column}（{entry}）",
   "factors.columns": "权重最大的列：{columns}",
+  "factors.rows": "权重最大的行：{columns}",
   "factors.more": "更多因子",
   "factors.sample": "在 {of} 行中的 {n} 行上求得",
 

@@ -187,6 +187,7 @@ tabTest(
     await tab.locator(".factor-head button").first().click();
     await tab.locator(".colour-row", { hasText: "Score on factor 1" }).locator(".ramp").waitFor();
     assert.equal(await tab.locator(".carried").count(), await tab.locator(".factor").count());
+    await tab.locator(".factor .footnote", { hasText: /^Heaviest rows: (worst|perfect|excellent|waste) / }).waitFor();
 
     await tab.getByRole("combobox", { name: "Rows", exact: true }).selectOption("");
     await tab.getByRole("combobox", { name: "Projection" }).selectOption("v");

@@ -56,10 +56,15 @@ function Facts({ factor }: { factor: Factor }) {
 
 /** The entries of the direction itself that are farthest from zero. */
 function Columns({ columns }: Pick<Factor, "columns">) {
-  const listed = columns
-    .slice(0, N_COLUMNS)
-    .map(({ column, entry }) => t("factors.column", { column: formatCount(column), entry: formatNumber(entry) }));
-  return <p class="footnote">{t("factors.columns", { columns: listed.join(t("text.comma")) })}</p>;
+  const { model } = useShared();
+  // Of a transposed matrix they are its rows, which may have names.
+  const areRows = model.listedAre.value === "columns";
+  const listed = columns.slice(0, N_COLUMNS).map(({ column, entry }) => {
+    const name = (areRows && model.labelOf(column, "rows")) || formatCount(column);
+    return t("factors.column", { column: name, entry: formatNumber(entry) });
+  });
+  const all = { columns: listed.join(t("text.comma")) };
+  return <p class="footnote">{areRows ? t("factors.rows", all) : t("factors.columns", all)}</p>;
 }
 
 export function FactorItem({ factor }: { factor: Factor }) {
