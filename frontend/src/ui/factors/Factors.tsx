@@ -33,7 +33,6 @@ function List({ reply }: { reply: FactorsReply }) {
   const isAll = factors.length < store.series.nFactors.value;
   return (
     <>
-      {model.carried.value.length > 0 && <p class="footnote">{t("factors.carriedAbout")}</p>}
       <ol class="factor-list">
         {factors.map((factor) => (
           <>
@@ -53,6 +52,7 @@ function List({ reply }: { reply: FactorsReply }) {
           {t("factors.more")}
         </button>
       )}
+      {model.carried.value.length > 0 && <p class="footnote">{t("factors.carriedAbout")}</p>}
       {sample && sample.rows < sample.of && (
         <p class="footnote">{t("factors.sample", { n: formatCount(sample.rows), of: formatCount(sample.of) })}</p>
       )}
