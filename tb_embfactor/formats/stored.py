@@ -18,7 +18,7 @@ from typing import Protocol
 import google_crc32c
 import numpy as np
 
-from tb_embfactor.errors import DamagedError, EmbfactorError, NotFoundError, ReadError, UsageError
+from tb_embfactor.errors import DamagedError, EmbfactorError, NotFoundError, ReadError, UnsupportedError, UsageError
 from tb_embfactor.formats import OwnColumn
 from tb_embfactor.formats.runs import Bytes, Crossing, read_runs
 from tb_embfactor.sources import Source
@@ -41,6 +41,9 @@ def only_our_errors(path: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise ReadError("file_unreadable", path=path, reason=error.strerror or str(error)) from error
+    except MemoryError as error:
+        what, limit = "the memory that reading it takes", "what --embfactor_memory_gb sets"
+        raise UnsupportedError("file_too_large", path=path, what=what, size="more than there is", limit=limit) from error
     except Exception as error:
         what = f"reading it failed with {type(error).__name__} ({str(error)[:200]})"
         raise DamagedError("file_damaged", path=path, what=what) from error

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tb_embfactor.errors import DamagedError, UnsupportedError
 from tb_embfactor.formats import runs
-from tb_embfactor.formats.stored import Piece, StoredTensor
+from tb_embfactor.formats.stored import Piece, StoredTensor, only_our_errors
 from tb_embfactor.sources import Confinement, FileSource
 
 SHAPES = [(1, 1), (7, 3), (3, 7), (64, 48), (500, 2), (2, 500), (0, 4), (4, 0)]
@@ -105,3 +106,14 @@ def test_a_pass_over_columns_reads_ahead_and_nothing_twice(monkeypatch: pytest.M
     assert source.n_reads <= n_columns * (2 + source.size / (64 << 10))  # the first block alone, then 64 KB at a time
     crossing = tensor.pieces[0]._crossing
     assert crossing is not None and crossing._kept.size == 0, "nothing is kept once a pass has ended"
+
+
+def test_too_little_memory_is_not_called_damage() -> None:
+    with (
+        pytest.raises(UnsupportedError, match="the memory that reading it takes is more than there is") as error,
+        only_our_errors("x"),
+    ):
+        raise MemoryError
+    assert "--embfactor_memory_gb" in str(error.value)
+    with pytest.raises(DamagedError, match=r"x is damaged: reading it failed with KeyError \('a'\)"), only_our_errors("x"):
+        raise KeyError("a")
