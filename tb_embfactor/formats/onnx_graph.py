@@ -127,9 +127,10 @@ class Graph:
     def _follow_scale(self, path: _Path, out: _Path, node: Node, position: int, shape: tuple[int, ...]) -> _Path | None:
         """The path through an operation that brings in the scale or the zero point."""
         if node.operation == "DequantizeLinear":
-            is_of_blocks = node.integers.get("block_size", [0]) != [0]
-            axis = 1 if path.use is not None else node.integers.get("axis", [1])[0] % 2 ^ path.is_transposed
-            scale = None if position or is_of_blocks else self._scale(_input(node, 1), _input(node, 2), axis, shape)
+            axis = 1 if path.use is not None else _integer(node, "axis", 1) % 2 ^ path.is_transposed
+            scale = (
+                None if position or _integer(node, "block_size") else self._scale(_input(node, 1), _input(node, 2), axis, shape)
+            )
             return replace(out, scale=scale) if scale is not None else None
         if len(node.inputs) != 2:
             return None
@@ -149,7 +150,7 @@ class Graph:
     def _use(self, out: _Path, node: Node, position: int, shape: tuple[int, ...]) -> _Path | None:
         used = replace(out, use=node)
         if position in _LOOKUPS.get(node.operation, ()):
-            is_of_rows = node.integers.get("axis", [0])[0] in (0, -2) and not out.is_transposed
+            is_of_rows = _integer(node, "axis") in (0, -2) and not out.is_transposed
             return replace(used, role="embedding") if is_of_rows else None
         if node.operation in _SCALED_PRODUCTS:
             kernel, scale, zero = _SCALED_PRODUCTS[node.operation]
@@ -159,7 +160,7 @@ class Graph:
             return replace(used, role="kernel", zero=_input(node, 3)) if position == 1 else None
         if node.operation not in _PRODUCTS or position > 1:
             return None
-        is_turned = bool(node.integers.get("transB" if position else "transA", [0])[0])
+        is_turned = bool(_integer(node, "transB" if position else "transA"))
         is_lookup = position == 1 and self._is_one_hot(node.inputs[0])
         return replace(
             used, role="embedding" if is_lookup else "kernel", is_transposed=out.is_transposed ^ is_turned ^ (position == 0)
@@ -198,7 +199,7 @@ class Graph:
         added = [_input(path.use, own)] if own is not None else []
         added += [
             node.inputs[1 - position]
-            for node, position in self._users.get(path.name, ())
+            for node, position in self._users.get(path.name, ())[:MAX_STEPS]
             if node.operation in _ADDING and len(node.inputs) == 2
         ]
         origins = (self._origin(name)[0] for name in added if name is not None)
@@ -209,12 +210,20 @@ class Graph:
         return math.prod(shape) == n_outputs and shape[-1:] == (n_outputs,)
 
     def _is_one_hot(self, name: str) -> bool:
-        node = self._maker.get(name)
-        while node is not None and node.operation == "Cast" and node.inputs:
-            node = self._maker.get(node.inputs[0])
-        return node is not None and node.operation in _ONE_HOT
+        for _ in range(MAX_STEPS):
+            node = self._maker.get(name)
+            if node is None or node.operation != "Cast" or not node.inputs:
+                return node is not None and node.operation in _ONE_HOT
+            name = node.inputs[0]
+        return False
 
 
 def _input(node: Node, position: int) -> str | None:
     """An input that may be left out."""
     return node.inputs[position] or None if position < len(node.inputs) else None
+
+
+def _integer(node: Node, attribute: str, default: int = 0) -> int:
+    """An attribute that may be left out; one without a value is 0."""
+    values = node.integers.get(attribute, [default]) or [0]
+    return values[0] - (1 << 64) if values[0] >> 63 else values[0]

@@ -221,6 +221,34 @@ def test_graphs_without_an_end(tmp_path: Path, nodes: bytes) -> None:
     assert {info.name: info.role for info in reader.matrices} == {"table": "other", "r0": "other"}
 
 
+def test_factors_that_are_made_of_themselves(tmp_path: Path) -> None:
+    """What may be a one-hot vector, a scale or a bias, each the cast of its own cast."""
+    casts = (part(1, part(1, one) + part(2, other) + part(4, "Cast")) for one, other in (("a", "b"), ("b", "a")))
+    uses = (("MatMul", "a table rows"), ("Add", "rows a sum"), ("Cast", "small wide"), ("Mul", "wide a scaled"))
+    nodes = [
+        part(1, b"".join(part(1, name) for name in names.split()[:-1]) + part(2, names.split()[-1]) + part(4, operation))
+        for operation, names in uses
+    ]
+    reader = read(tmp_path, model(tensor(), tensor("small", kind=3, data=part(9, bytes(6))), nodes=b"".join([*casts, *nodes])))
+    assert [(info.name, info.role, info.bias) for info in reader.matrices] == [("table", "kernel", None)]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "role"),
+    [
+        (b"", "embedding"),
+        (number(3, 0), "embedding"),
+        (number(3, (1 << 64) - 2), "embedding"),
+        (number(3, 1), "other"),
+        (number(3, (1 << 64) - 1), "other"),
+    ],
+)
+def test_rows_and_columns_that_are_looked_up(tmp_path: Path, attributes: bytes, role: str) -> None:
+    """Along the axis 0 or -2 rows are looked up; an attribute without a value has the value 0."""
+    lookup = part(1, node(more=part(5, part(1, "axis") + attributes)))
+    assert [info.role for info in read(tmp_path, model(tensor(), nodes=lookup)).matrices] == [role]
+
+
 # ---- numbers in another file
 
 
