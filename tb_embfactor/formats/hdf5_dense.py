@@ -64,7 +64,7 @@ class FractalHeap:
         head = structure.read(address, 142)
         signature, self.id_bytes, n_filter, most_managed = struct.unpack_from("<4sxHHxI", head)
         width, start, most, self._offset_bits, self._root, self._n_rows = struct.unpack_from("<HQQH2xQH", head, 110)
-        if signature != b"FRHP" or not 0 < self._offset_bits <= 64 or not width or not start:
+        if signature != b"FRHP" or not 0 < self._offset_bits <= 64 or not width or not 0 < start <= most:
             raise structure.damaged(f"there is no fractal heap at byte {address}")
         if n_filter:
             raise structure.unsupported("a heap of its names is compressed")

@@ -273,3 +273,13 @@ def test_versions_that_are_not_known(fixtures_dir: Path, tmp_path: Path, at: int
     (tmp_path / "x.h5").write_bytes(data)
     with pytest.raises(UnsupportedError):
         read_contents(Confinement([tmp_path]).open(tmp_path / "x.h5"))
+
+
+def test_a_heap_whose_first_block_is_larger_than_any(fixtures_dir: Path, tmp_path: Path) -> None:
+    """Such a heap could lie within itself without an end."""
+    data = bytearray((fixtures_dir / "hdf5" / "latest" / "many.h5").read_bytes())
+    at = data.index(b"FRHP") + 110 + 2 + 8
+    data[at : at + 8] = (1).to_bytes(8, "little")
+    (tmp_path / "x.h5").write_bytes(data)
+    with pytest.raises(DamagedError, match="there is no fractal heap at byte"):
+        read_contents(Confinement([tmp_path]).open(tmp_path / "x.h5"))
