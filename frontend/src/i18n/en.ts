@@ -137,6 +137,7 @@ export const en = {
   "verdict.more.one": "{n} more",
   "verdict.more.other": "{n} more",
   "verdict.pending": "The numbers of this checkpoint are being computed",
+  "verdict.estimated": "Estimated from a sample of the rows, which is not enough to judge it",
   "verdict.drag": "◂ Drag to step {step} to see it happen",
   "verdict.dragFirst": "◂ Drag to the first checkpoint to see it happen",
   "verdict.name.verdict_constant": "All rows are equal",

@@ -133,6 +133,7 @@ export const zh: Table = {
 
   "verdict.more.other": "另有 {n} 条",
   "verdict.pending": "正在计算这个检查点的指标",
+  "verdict.estimated": "由部分行估计，尚不足以下结论",
   "verdict.drag": "◂ 拖到第 {step} 步，看它如何发生",
   "verdict.dragFirst": "◂ 拖到第一个检查点，看它如何发生",
   "verdict.name.verdict_constant": "所有行都相同",

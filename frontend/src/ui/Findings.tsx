@@ -9,8 +9,9 @@ export function Findings() {
   const more = useSignal(false);
   const checkpoints = store.series.spectra.state.value.value?.info.checkpoints;
   const here = checkpoints?.find((entry) => entry.checkpoint === store.name.value?.checkpoint);
-  // The panels say why there is nothing to judge.
-  if (here?.state === "failed" || here?.state === "waiting") return null;
+  const isUnknown = here?.state === "failed" || here?.state === "waiting";
+  // The panels say why there is nothing to judge, where not even a sample tells of it.
+  if (isUnknown && Object.keys(here.metrics ?? {}).length === 0) return null;
   return (
     <section class="findings">
       <Verdict />

@@ -24,6 +24,7 @@ export function Verdict() {
         );
       })}
       {verdicts.length === 0 && here && isComing(here) && <p class="finding unknown">{t("verdict.pending")}</p>}
+      {verdicts.length === 0 && here?.state === "waiting" && <p class="finding unknown">{t("verdict.estimated")}</p>}
       {verdicts.length > 1 && !open.value && (
         <button
           type="button"
