@@ -14,6 +14,7 @@ from tb_embfactor.logdir import Matrix
 from tb_embfactor.worker.packing import n_bytes, pack, unpack
 
 _KEPT_BYTES = 256 << 20
+LEAST_COMPARED = 1 << 19  # entries: a smaller matrix is factored sooner than another checkpoint is opened
 _MODELS = 4  # matrices of one name and shape that differ: as many as there are runs side by side
 
 
@@ -49,7 +50,8 @@ class Spectra:
 
     def _shared(self, matrix: Matrix, transform: str, blocks: RowBlocks) -> Spectrum | None:
         """That of a matrix factored before that holds the same numbers, where it is still known."""
-        same = self._find_same(matrix)
+        is_small = matrix.shape[0] * matrix.shape[1] < LEAST_COMPARED
+        same = None if is_small else self._find_same(matrix)
         if same is None:
             return None
         key = _key(same, transform)

@@ -44,7 +44,10 @@ def values(tasks: Tasks, checkpoint: str, transform: str = "") -> np.ndarray:
     return arrays.decode(body)[0]["singular_values"]
 
 
-def test_a_frozen_matrix_is_factored_once(tmp_path: Path, tiny: None, factored: list[str]) -> None:
+def test_a_frozen_matrix_is_factored_once(
+    tmp_path: Path, tiny: None, factored: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spectra, "LEAST_COMPARED", 1)
     rng = np.random.default_rng(0)
     frozen, other = rng.normal(size=(300, 4)), rng.normal(size=(300, 4))
     frozen[7, 2] = np.nan
@@ -63,7 +66,10 @@ def test_a_frozen_matrix_is_factored_once(tmp_path: Path, tiny: None, factored: 
     assert len(factored) == 6, "a transform is another matrix, and frozen, too"
 
 
-def test_what_it_was_compared_with_may_be_gone(tmp_path: Path, tiny: None, factored: list[str]) -> None:
+def test_what_it_was_compared_with_may_be_gone(
+    tmp_path: Path, tiny: None, factored: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spectra, "LEAST_COMPARED", 1)
     frozen = np.random.default_rng(0).normal(size=(300, 4))
     first, second = write(tmp_path / "logs", [frozen, frozen])
     tasks = open_tasks(tmp_path / "logs")
@@ -74,6 +80,17 @@ def test_what_it_was_compared_with_may_be_gone(tmp_path: Path, tiny: None, facto
     assert len(factored) == 2
     (tmp_path / "logs" / first).unlink()
     assert len(values(tasks, second)) == 4
+
+
+def test_small_matrices_are_not_compared_first(
+    tmp_path: Path, tiny: None, factored: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spectra, "is_unmoved", lambda *_: pytest.fail("another file was opened to save a millisecond"))
+    frozen = np.random.default_rng(0).normal(size=(300, 4))
+    tasks = open_tasks(tmp_path / "logs")
+    for checkpoint in write(tmp_path / "logs", [frozen, frozen]):
+        values(tasks, checkpoint)
+    assert len(factored) == 2
 
 
 def test_spectra_come_back_from_the_second_tier(tmp_path: Path, tiny: None, factored: list[str]) -> None:
