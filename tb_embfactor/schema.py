@@ -200,6 +200,7 @@ def spectrum_json(run: Run, checkpoint: Checkpoint, factorization: Factorization
     from tb_embfactor.analysis.numbers import metrics
     from tb_embfactor.analysis.verdicts import verdicts
     from tb_embfactor.arrays import finite
+    from tb_embfactor.logdir.derived import is_product
 
     matrix = checkpoint[factorization.name]
     first = run.having(matrix.name)[0]
@@ -207,6 +208,7 @@ def spectrum_json(run: Run, checkpoint: Checkpoint, factorization: Factorization
     comparable = first is not checkpoint and not factorization.transform
     moved = count_unmoved(matrix, first[matrix.name]) if comparable else dict.fromkeys(MOVEMENT)
     is_first = first is checkpoint and len(run.checkpoints) > 1
+    found = verdicts(numbers, matrix.shape, moved["rows_unmoved"], is_first, is_product(matrix.name))
     return finite(
         {
             **names_json(run, checkpoint, matrix),
@@ -219,6 +221,6 @@ def spectrum_json(run: Run, checkpoint: Checkpoint, factorization: Factorization
             "energy_ratio": factorization.energy_ratio,
             "explained_variance_ratio": factorization.explained_variance_ratio,
             "metrics": numbers | moved,
-            "verdicts": [verdict.to_json() for verdict in verdicts(numbers, matrix.shape, moved["rows_unmoved"], is_first)],
+            "verdicts": [verdict.to_json() for verdict in found],
         }
     )

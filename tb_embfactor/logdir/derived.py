@@ -39,6 +39,10 @@ def is_expression(name: str) -> bool:
     return SIDE_BY_SIDE in name or PRODUCT in name
 
 
+def is_product(name: str) -> bool:
+    return PRODUCT in name
+
+
 def evaluate(expression: str, find: Callable[[str], Named], combine: Callable[[str, list[Named]], Named]) -> Named:
     """An expression over whatever `find` gives for a name; `combine` joins two or more by an operator."""
     for operator in (SIDE_BY_SIDE, PRODUCT):

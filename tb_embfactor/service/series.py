@@ -154,6 +154,7 @@ class Series:
 def verdicts_json(numbers: dict[str, Any], step: Step, is_first: bool) -> list[dict[str, Any]]:
     """What the numbers of a step mean, most serious first."""
     from tb_embfactor.analysis.verdicts import verdicts
+    from tb_embfactor.logdir.derived import is_product
 
-    found = verdicts(numbers, step.listed["shape"], numbers["rows_unmoved"], is_first)
+    found = verdicts(numbers, step.listed["shape"], numbers["rows_unmoved"], is_first, is_product(step.matrix))
     return [message.to_json() for message in found]
