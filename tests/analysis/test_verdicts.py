@@ -155,7 +155,7 @@ def test_no_common_direction_of_few_rows_or_signs() -> None:
     assert codes(10 + RNG.normal(size=(9, 8))) == ["verdict_unknown"], "nine rows"
     assert codes(RNG.uniform(1, 2, size=(30, 1))) == ["verdict_unknown"], "one column has signs only"
     assert codes(1 + 0.1 * RNG.normal(size=(2, 384))) == ["verdict_unknown"], "two rows of many: there is nothing else"
-    assert codes(1 + 0.1 * RNG.normal(size=(12, 384))) == ["verdict_dominated"], "twelve rows"
+    assert "verdict_dominated" in codes(1 + 0.1 * RNG.normal(size=(12, 384))), "twelve rows"
 
 
 def test_real_tables(packages_dir: Path) -> None:
