@@ -71,8 +71,9 @@ pictures: $(VENV)/plugin/.stamp  ## draw the regression pictures of tests/pictur
 docs: $(VENV)/plugin/.stamp  ## write docs/numbers.md from the tables in the code
 	$(PLUGIN_PYTHON) -m tb_embfactor.analysis.numbers.page >$(BUILD)/numbers.md && mv $(BUILD)/numbers.md docs/numbers.md
 
-bench: $(VENV)/plugin/.stamp  ## run the benchmarks
-	@for script in $(filter-out benchmarks/verdicts.py,$(wildcard benchmarks/*.py)); do echo "$$script" && $(PLUGIN_PYTHON) "$$script" || exit 1; done
+bench: $(VENV)/plugin/.stamp $(VENV)/frameworks/.stamp packages  ## measure beside others; writes benchmarks/RESULTS.md
+	$(PLUGIN_PYTHON) -m benchmarks.run $(PACKAGES) $(VENV)/frameworks/bin/python
+	$(PLUGIN_PYTHON) benchmarks/series.py
 
 verdicts: $(VENV)/frameworks/.stamp  ## measure how often verdicts are wrong on the initialisers of the frameworks (half an hour)
 	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/frameworks/bin/python benchmarks/verdicts.py docs/verdicts.svg
