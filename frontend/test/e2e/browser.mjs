@@ -174,18 +174,18 @@ export function inkOf(tab, selector) {
   });
 }
 
-/** The frame of the standard projector inside the tab, once it shows points. */
+/** The frame of the standard projector inside the tab, once it shows points. It is looked up anew each time: another step may replace it. */
 export async function projectorFrame(tab, timeout = 60_000) {
-  const element = await tab.waitForSelector("iframe.projector-frame", { timeout });
-  const frame = await element.contentFrame();
-  await frame.waitForFunction(
-    () => {
-      const dashboard = document.querySelector("vz-projector-dashboard");
-      const projector = dashboard?.shadowRoot?.querySelector("vz-projector");
-      return (projector?.dataSet?.points?.length ?? 0) > 0;
-    },
-    undefined,
-    { timeout },
-  );
-  return frame;
+  for (const end = Date.now() + timeout; Date.now() < end; await tab.waitForTimeout(100)) {
+    const element = await tab.$("iframe.projector-frame");
+    const frame = await element?.contentFrame();
+    if (frame && (await frame.evaluate(hasPoints).catch(() => false))) return frame; // it throws while the frame is being loaded
+  }
+  throw new Error(`the standard projector shows no points after ${timeout} ms`);
+}
+
+function hasPoints() {
+  const dashboard = document.querySelector("vz-projector-dashboard");
+  const projector = dashboard?.shadowRoot?.querySelector("vz-projector");
+  return (projector?.dataSet?.points?.length ?? 0) > 0;
 }
