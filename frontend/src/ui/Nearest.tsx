@@ -1,12 +1,13 @@
 /** The rows nearest to each selected one, among all rows and in all dimensions of the matrix; a press on one goes on from there. */
 import type { NeighborsReply } from "../data/types";
-import { sayServer, t } from "../i18n";
+import { t } from "../i18n";
 import { DISTANCES, type Distance } from "../state/spec";
 import { useShared } from "./context";
 import { Segmented } from "./controls";
+import { Followed } from "./Followed";
 import { formatCount } from "./format";
 import { nameOfListed } from "./names";
-import { ErrorNote, ProgressBar, Wait } from "./panel";
+import { ServerNotes } from "./panel";
 import { RowList } from "./RowList";
 
 export function DistanceTools() {
@@ -47,28 +48,21 @@ function Of({ query }: { query: NeighborsReply["queries"][number] }) {
 }
 
 export function Nearest() {
-  const { store, activity } = useShared();
-  const { key, value, error, pending, loading } = store.series.neighbors.state.value;
-  if (store.series.isWaiting.value) return <p class="note quiet">{t("large.points")}</p>;
-  if (error) return <ErrorNote error={error} onRetry={store.series.neighbors.retry} />;
-  if (!key) return <p class="note quiet">{t("nearest.untold")}</p>;
-  if (!value)
-    return <Wait label={t("nearest.finding")} pending={pending} onCancel={(job) => void activity.cancel(job)} />;
+  const { store } = useShared();
   return (
-    <div class="beside-body">
-      {loading && (
-        <div class="beside-loading">
-          <ProgressBar value={pending?.progress ?? null} label={t("nearest.finding")} />
-        </div>
+    <Followed
+      resource={store.series.neighbors}
+      label={t("nearest.finding")}
+      unwanted={<p class="note quiet">{t("nearest.untold")}</p>}
+    >
+      {({ queries, notes }) => (
+        <>
+          {queries.map((query, at) => (
+            <Of key={at} query={query} />
+          ))}
+          <ServerNotes notes={notes} />
+        </>
       )}
-      {value.queries.map((query, at) => (
-        <Of key={at} query={query} />
-      ))}
-      {value.notes.map((note) => (
-        <p class="footnote" key={note.code}>
-          {sayServer(note)}
-        </p>
-      ))}
-    </div>
+    </Followed>
   );
 }

@@ -6,7 +6,7 @@ import { formatCosine, formatCount, formatShare } from "./format";
 import { Legend } from "./Legend";
 import { PointsCanvas } from "./PointsCanvas";
 import { AxesTools, ColourSelect, MethodTools } from "./PointsTools";
-import { ErrorNote, Panel, ProgressBar, Wait } from "./panel";
+import { ErrorNote, Panel, ProgressBar, ServerNotes, Wait } from "./panel";
 import { SearchBox } from "./SearchBox";
 import { SelectionChips } from "./SelectionChips";
 import { WithFlags } from "./WithFlags";
@@ -92,15 +92,7 @@ function LabelNotes() {
   const { value, error } = store.series.labels.state.value;
   if (error) return <p class="footnote">{sayServer(error)}</p>;
   if (value?.notes?.length) {
-    return (
-      <>
-        {value.notes.map((note) => (
-          <p class="footnote" key={note.code}>
-            {sayServer(note)}
-          </p>
-        ))}
-      </>
-    );
+    return <ServerNotes notes={value.notes} />;
   }
   const missing = now && (!now.matrix.labels || value?.columns.length === 0) && model.pointsAre.value === "rows";
   if (!missing) return null;

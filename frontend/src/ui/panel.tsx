@@ -75,6 +75,18 @@ export function Wait({ label, pending, onCancel, compact }: WaitProps) {
   );
 }
 
+export function ServerNotes({ notes }: { notes: readonly Sentence[] }) {
+  return (
+    <>
+      {notes.map((note) => (
+        <p class="footnote" key={note.code}>
+          {sayServer(note)}
+        </p>
+      ))}
+    </>
+  );
+}
+
 interface PanelProps {
   name: string;
   title: string;

@@ -2,8 +2,9 @@
 import type { CompareReply } from "../../data/types";
 import { t, tn } from "../../i18n";
 import { useShared } from "../context";
+import { Renewing } from "../Followed";
 import { formatCount } from "../format";
-import { ErrorNote, ProgressBar, Wait } from "../panel";
+import { ErrorNote, Wait } from "../panel";
 import { RowList } from "../RowList";
 import { Measures } from "./Measures";
 import { OtherTools } from "./OtherTools";
@@ -53,11 +54,7 @@ export function Comparison() {
   const { value, error, pending, loading } = store.series.comparison.state.value;
   return (
     <div class="beside-body">
-      {value && loading && (
-        <div class="beside-loading">
-          <ProgressBar value={pending?.progress ?? null} label={t("compare.comparing")} />
-        </div>
-      )}
+      {value && loading && <Renewing pending={pending} label={t("compare.comparing")} />}
       <OtherTools />
       {error && <ErrorNote error={error} onRetry={store.series.comparison.retry} />}
       {store.series.isWaiting.value && <p class="note quiet">{t("large.points")}</p>}

@@ -1,10 +1,11 @@
 /** The factors of the current checkpoint, the heaviest first, with the rows that have most and least of each. */
 import type { FactorsReply } from "../../data/types";
-import { sayServer, t } from "../../i18n";
+import { t } from "../../i18n";
 import { factorMethodOf } from "../../state/spec";
 import { useShared } from "../context";
+import { Followed } from "../Followed";
 import { formatCount, formatShare } from "../format";
-import { ErrorNote, ProgressBar, Wait } from "../panel";
+import { ServerNotes } from "../panel";
 import { RowButton } from "../RowButton";
 import { FactorItem } from "./FactorItem";
 
@@ -56,31 +57,17 @@ function List({ reply }: { reply: FactorsReply }) {
       {sample && sample.rows < sample.of && (
         <p class="footnote">{t("factors.sample", { n: formatCount(sample.rows), of: formatCount(sample.of) })}</p>
       )}
-      {notes.map((note) => (
-        <p class="footnote" key={note.code}>
-          {sayServer(note)}
-        </p>
-      ))}
+      <ServerNotes notes={notes} />
     </>
   );
 }
 
 export function Factors() {
-  const { store, activity } = useShared();
-  const { value, error, pending, loading } = store.series.factors.state.value;
-  if (error) return <ErrorNote error={error} onRetry={store.series.factors.retry} />;
-  if (store.series.isWaiting.value) return <p class="note quiet">{t("large.points")}</p>;
-  if (!value)
-    return <Wait label={t("factors.finding")} pending={pending} onCancel={(job) => void activity.cancel(job)} />;
+  const { store } = useShared();
   return (
-    <div class="beside-body">
-      {loading && (
-        <div class="beside-loading">
-          <ProgressBar value={pending?.progress ?? null} label={t("factors.finding")} />
-        </div>
-      )}
-      <List reply={value} />
-    </div>
+    <Followed resource={store.series.factors} label={t("factors.finding")}>
+      {(reply) => <List reply={reply} />}
+    </Followed>
   );
 }
 
