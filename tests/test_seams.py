@@ -18,7 +18,6 @@ import tb_embfactor as ef
 from tb_embfactor import arrays, formats
 from tb_embfactor.formats import Folder, Format, MatrixInfo, stored
 from tb_embfactor.service import Service
-from tb_embfactor.sources import stat_fingerprint
 from tb_embfactor.worker import Settings
 from tests.formats.contract import Checkpoint, Contract
 
@@ -88,8 +87,8 @@ def test_the_example_of_contributing_meets_the_contract(
     )
     fmt = eval(line.rstrip().removesuffix(","), {"Format": Format})
     made = ModuleType(fmt.module)
-    vars(made).update({name: getattr(stored, name) for name in ("Piece", "StoredTensor", "StoredTensors", "only_our_errors")})
-    vars(made).update(Folder=Folder, MatrixInfo=MatrixInfo, np=np, os=os, struct=struct, stat_fingerprint=stat_fingerprint)
+    vars(made).update({name: getattr(stored, name) for name in ("Piece", "StoredTensor", "FileTensors", "opening")})
+    vars(made).update(Folder=Folder, MatrixInfo=MatrixInfo, np=np, os=os, struct=struct)
     exec("from __future__ import annotations\n" + module, vars(made))
     monkeypatch.setitem(sys.modules, fmt.module, made)
     monkeypatch.setitem(formats.FORMATS, fmt.name, fmt)

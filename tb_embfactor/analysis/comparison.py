@@ -126,10 +126,10 @@ def _changes(a: RowBlocks, b: RowBlocks, moments: CrossMoments, turn: np.ndarray
 
 
 def _labels(matrix: Any, name: str) -> Sequence[Any]:
-    found = getattr(matrix, "labels", None)
-    if not found:
+    found = matrix.row_labels() if hasattr(matrix, "row_labels") else None
+    if found is None:
         raise UsageError("bad_parameter", owner="compare", name="match", needed=f"index, for {name} has no labels", got="label")
-    return found.read(matrix.shape[0]).columns[0].values
+    return found
 
 
 def _same_labels(of_a: Sequence[Any], of_b: Sequence[Any]) -> tuple[np.ndarray, np.ndarray]:

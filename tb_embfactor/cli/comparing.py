@@ -17,9 +17,8 @@ def compare_matrices(options: argparse.Namespace, printer: Printer) -> None:
     (_, _, a), (_, _, b) = chosen
     found = compare(a, b, options.match, options.transform, options.top, options.seed, printer.progress(a.name))
     printer.clear()
-    labels = a.labels.read(a.shape[0]).columns[0].values if a.labels else None
     named = {side: names_json(*each) for side, each in zip("ab", chosen, strict=True)}
-    result = {**named, "match": options.match, "transform": options.transform or "", **comparison_json(found, labels)}
+    result = {**named, "match": options.match, "transform": options.transform or "", **comparison_json(found, a.row_labels())}
     if options.json:
         print_json(result)
         return

@@ -30,8 +30,7 @@ def show_factors(options: argparse.Namespace, printer: Printer) -> None:
         found = factors(
             matrix, options.method, options.k, options.transform, options.top, options.seed, reference, progress=progress
         )
-        rows_have_labels = matrix.labels and not Transform.parse(options.transform).is_transposed
-        labels = matrix.labels.read(matrix.shape[0]).columns[0].values if matrix.labels and rows_have_labels else None
+        labels = None if Transform.parse(options.transform).is_transposed else matrix.row_labels()
         named = {**names_json(run, checkpoint, matrix), "transform": options.transform or ""}
         return named | factors_json(found, labels)
 

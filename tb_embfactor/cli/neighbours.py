@@ -16,8 +16,7 @@ def show_neighbors(options: argparse.Namespace, printer: Printer) -> None:
     run, checkpoint, matrix = choose_one(options, printer)
     found = neighbors(matrix, options.token, options.k, options.metric, options.transform, printer.progress(matrix.name))
     printer.clear()
-    has_labels = matrix.labels and not Transform.parse(options.transform).is_transposed
-    labels = matrix.labels.read(matrix.shape[0]).columns[0].values if matrix.labels and has_labels else None
+    labels = None if Transform.parse(options.transform).is_transposed else matrix.row_labels()
     result = names_json(run, checkpoint, matrix) | {"transform": options.transform or ""} | neighbors_json(found, labels)
     if options.json:
         print_json(result)

@@ -22,8 +22,8 @@ import numpy as np
 from tb_embfactor.errors import DamagedError, IncompleteError, UnsupportedError
 from tb_embfactor.formats import Folder, MatrixInfo, OwnColumn, Role
 from tb_embfactor.formats.steps import step_in_name
-from tb_embfactor.formats.stored import Piece, StoredTensor, StoredTensors, only_our_errors
-from tb_embfactor.sources import FileSource, stat_fingerprint
+from tb_embfactor.formats.stored import FileTensors, Piece, StoredTensor, opening
+from tb_embfactor.sources import FileSource
 
 MAGIC, VERSIONS = 793712314, (11, 12)
 MAX_ENTRIES = 20_000_000
@@ -36,22 +36,18 @@ _CHUNK_BYTES = 1 << 20
 
 
 def open_reader(folder: Folder, name: str) -> FastTextReader:
-    with only_our_errors(folder.confinement.show(folder.path / name)):
-        file = folder.open(name)
-        try:
-            return FastTextReader(folder, name, file)
-        except BaseException:
-            file.close()
-            raise
+    with opening(folder, name) as file:
+        return FastTextReader(folder, name, file)
 
 
-class FastTextReader(StoredTensors):
+class FastTextReader(FileTensors):
     """See `tb_embfactor.formats.Reader`. Opening passes over the dictionary, behind which the matrices lie."""
 
     skipped = ()
 
     def __init__(self, folder: Folder, name: str, file: FileSource) -> None:
-        self._file, self._path = file, folder.path / name
+        path = folder.path / name
+        self._file, self._files, self._paths = file, [file], [path]
         head = file.read_at(0, min(_SETTINGS_BYTES + _DICTIONARY.size, file.size))
         if head[:4] != struct.pack("<i", MAGIC):
             got = "it does not start with the mark of one"
@@ -89,8 +85,8 @@ class FastTextReader(StoredTensors):
             MatrixInfo(matrix, tensor.shape, "float32", roles.get(matrix, "embedding"), labels=columns.get(matrix, ()))
             for matrix, tensor in tensors.items()
         )
-        self.step = step_in_name(self._path.stem)
-        self.wall_time = os.stat(self._path).st_mtime
+        self.step = step_in_name(path.stem)
+        self.wall_time = os.stat(path).st_mtime
 
     def _entries(self) -> Iterator[tuple[str, int, int]]:
         """The words, then the labels of the dictionary, each with how often it was met and the position after it."""
@@ -130,10 +126,3 @@ class FastTextReader(StoredTensors):
     def _unsupported(self, what: str) -> UnsupportedError:
         next_step = "Use the model as it was before that, or its vectors (.vec)."
         return UnsupportedError("file_unsupported", path=self._file.name, what=what, next=next_step)
-
-    def fingerprint(self) -> str:
-        with only_our_errors(self.path):
-            return stat_fingerprint(os.stat(self._path))
-
-    def close(self) -> None:
-        self._file.close()

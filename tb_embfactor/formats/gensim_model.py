@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,9 +23,9 @@ from tb_embfactor.formats import Folder, MatrixInfo, OwnColumn, Role
 from tb_embfactor.formats.npy import HEAD_BYTES, parse_header
 from tb_embfactor.formats.pickle_machine import Limits, Node, Symbol, as_mapping, load
 from tb_embfactor.formats.steps import step_in_name
-from tb_embfactor.formats.stored import ArrayTensor, StoredTensors, Tensor, only_our_errors
+from tb_embfactor.formats.stored import ArrayTensor, FileTensors, Tensor, only_our_errors
 from tb_embfactor.messages import Message
-from tb_embfactor.sources import FileSource, stat_fingerprint
+from tb_embfactor.sources import FileSource
 
 LIMITS = Limits(n_bytes=512 << 20, n_opcodes=20_000_000)  # a vocabulary of three million words
 MAX_OBJECTS = 1000
@@ -60,8 +61,10 @@ def open_reader(folder: Folder, name: str) -> GensimReader:
         return reader
 
 
-class GensimReader(StoredTensors):
+class GensimReader(FileTensors):
     """See `tb_embfactor.formats.Reader`. opened : the files to be closed."""
+
+    _paths: list[Path]
 
     def __init__(self, folder: Folder, name: str, attributes: list[Attribute], file: FileSource, opened: ExitStack) -> None:
         self.opened = opened
@@ -103,10 +106,6 @@ class GensimReader(StoredTensors):
         self._paths.append(folder.path / name)
         array = parse_header(source.read_at(0, min(HEAD_BYTES, source.size)), source.size, source.name)
         return array.tensor(source) if array.is_matrix and array.dtype is not None else None
-
-    def fingerprint(self) -> str:
-        with only_our_errors(self.path):
-            return "|".join(stat_fingerprint(os.stat(path)) for path in self._paths)
 
     def close(self) -> None:
         self.opened.close()

@@ -14,19 +14,21 @@ from tb_embfactor.formats.hdf5 import Contents
 from tb_embfactor.formats.keras_legacy import LegacyModel, is_legacy
 from tb_embfactor.formats.keras_model import SavedModel
 from tb_embfactor.formats.steps import choose_step
-from tb_embfactor.formats.stored import StoredTensors, Tensor, only_our_errors
+from tb_embfactor.formats.stored import FileTensors, Tensor
 from tb_embfactor.messages import Message
-from tb_embfactor.sources import Source, stat_fingerprint
+from tb_embfactor.sources import Source
 
 MAX_JSON_BYTES = 16 << 20
 
 
-class KerasReader(StoredTensors):
+class KerasReader(FileTensors):
     """See `tb_embfactor.formats.Reader`.
 
     files : all that is open; the first stands for the model. paths : of the files that its state is known by.
     in_name : the step that names tell. checksum : of the content, where there is one.
     """
+
+    _files: Sequence[Source]
 
     def __init__(
         self,
@@ -63,12 +65,7 @@ class KerasReader(StoredTensors):
         )
 
     def fingerprint(self) -> str:
-        with only_our_errors(self.path):
-            return "|".join([*(stat_fingerprint(os.stat(path)) for path in self._paths), self._checksum])
-
-    def close(self) -> None:
-        for file in self._files:
-            file.close()
+        return f"{super().fingerprint()}|{self._checksum}"
 
 
 def recognize(contents: Contents, file: Source) -> SavedModel | LegacyModel:

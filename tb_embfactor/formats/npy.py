@@ -18,8 +18,8 @@ import numpy as np
 from tb_embfactor.errors import DamagedError, IncompleteError, UnsupportedError
 from tb_embfactor.formats import Folder, MatrixInfo, Role
 from tb_embfactor.formats.file_names import says_embedding, split_step
-from tb_embfactor.formats.stored import Piece, StoredTensor, StoredTensors, only_our_errors
-from tb_embfactor.sources import FileSource, Source, stat_fingerprint
+from tb_embfactor.formats.stored import FileTensors, Piece, StoredTensor, opening
+from tb_embfactor.sources import FileSource, Source
 
 MAGIC = b"\x93NUMPY"
 HEAD_BYTES = 4096  # more than the header of any array of numbers
@@ -131,22 +131,18 @@ def _parse_entries(text: str) -> dict[str, str] | None:
 
 
 def open_reader(folder: Folder, name: str) -> NpyReader:
-    with only_our_errors(folder.confinement.show(folder.path / name)):
-        source = folder.open(name)
-        try:
-            return NpyReader(folder, name, source)
-        except BaseException:
-            source.close()
-            raise
+    with opening(folder, name) as source:
+        return NpyReader(folder, name, source)
 
 
-class NpyReader(StoredTensors):
+class NpyReader(FileTensors):
     """See `tb_embfactor.formats.Reader`."""
 
     skipped = ()
 
     def __init__(self, folder: Folder, name: str, source: FileSource) -> None:
-        self._source, self._path = source, folder.path / name
+        path = folder.path / name
+        self._files, self._paths = [source], [path]
         array = parse_header(source.read_at(0, min(HEAD_BYTES, source.size)), source.size, source.name)
         if not array.is_matrix:
             got = f"it has the shape {array.shape} and the type {array.descr[:40]}"
@@ -155,14 +151,7 @@ class NpyReader(StoredTensors):
             raise UnsupportedError("file_unsupported", path=source.name, what=str(array.problem), next=_NEXT)
         matrix, self.step = split_step(name, array.shape[1])
         tensor = array.tensor(source)
-        role: Role = "embedding" if says_embedding(self._path.stem) and array.kind == "f" else "other"
+        role: Role = "embedding" if says_embedding(path.stem) and array.kind == "f" else "other"
         super().__init__(source.name, {matrix: tensor}, {})
         self.matrices = (MatrixInfo(matrix, tensor.shape, array.dtype.name, role),)
-        self.wall_time = os.stat(self._path).st_mtime
-
-    def fingerprint(self) -> str:
-        with only_our_errors(self.path):
-            return stat_fingerprint(os.stat(self._path))
-
-    def close(self) -> None:
-        self._source.close()
+        self.wall_time = os.stat(path).st_mtime

@@ -14,30 +14,25 @@ from tb_embfactor.formats import Folder, MatrixInfo, OwnColumn, Role
 from tb_embfactor.formats.file_names import says_embedding
 from tb_embfactor.formats.npy import HEAD_BYTES, Array, parse_header
 from tb_embfactor.formats.steps import step_in_name
-from tb_embfactor.formats.stored import StoredTensors, only_our_errors
+from tb_embfactor.formats.stored import FileTensors, opening
 from tb_embfactor.formats.zip_archive import Member, list_members
 from tb_embfactor.messages import Message
-from tb_embfactor.sources import FileSource, stat_fingerprint
+from tb_embfactor.sources import FileSource
 
 ENDING = ".npy"
 MAX_LABEL_BYTES = 256 << 20
 
 
 def open_reader(folder: Folder, name: str) -> NpzReader:
-    with only_our_errors(folder.confinement.show(folder.path / name)):
-        file = folder.open(name)
-        try:
-            return NpzReader(folder, name, file)
-        except BaseException:
-            file.close()
-            raise
+    with opening(folder, name) as file:
+        return NpzReader(folder, name, file)
 
 
-class NpzReader(StoredTensors):
+class NpzReader(FileTensors):
     """See `tb_embfactor.formats.Reader`."""
 
     def __init__(self, folder: Folder, name: str, file: FileSource) -> None:
-        self._file, self._path = file, folder.path / name
+        self._paths = [folder.path / name]
         members = {path.removesuffix(ENDING): member for path, member in list_members(file).items() if path.endswith(ENDING)}
         arrays = {path: _header(member) for path, member in members.items()}
         candidates = {path: array for path, array in arrays.items() if array.is_matrix}
@@ -45,12 +40,13 @@ class NpzReader(StoredTensors):
         reasons = {path: str(array.problem) for path, array in candidates.items() if path not in found}
         if not found:
             raise _nothing_read(file.name, reasons)
-        self._sources = {path: members[path].open(folder) for path in found}
+        sources = {path: members[path].open(folder) for path in found}
+        self._files = [*sources.values(), file]
         columns = {path: _columns_for(array, arrays, is_alone=len(found) == 1) for path, array in found.items()}
-        tensors = {path: array.tensor(self._sources[path]) for path, array in found.items()}
+        tensors = {path: array.tensor(sources[path]) for path, array in found.items()}
         labels = {path: partial(_read_columns, folder, members, arrays, columns[path]) for path in found}
         super().__init__(file.name, tensors, {}, labels)
-        is_told = len(found) == 1 and says_embedding(self._path.stem)
+        is_told = len(found) == 1 and says_embedding(self._paths[0].stem)
         infos = []
         for path, tensor in tensors.items():
             role: Role = "embedding" if found[path].kind == "f" and (is_told or says_embedding(path)) else "other"
@@ -59,16 +55,8 @@ class NpzReader(StoredTensors):
         self.matrices = tuple(infos)
         params = {path: {"tensor": path, "path": file.name, "reason": reason} for path, reason in reasons.items()}
         self.skipped = tuple(Message("tensor_skipped", params[path]) for path in reasons)
-        self.step = step_in_name(self._path.stem)
-        self.wall_time = os.stat(self._path).st_mtime
-
-    def fingerprint(self) -> str:
-        with only_our_errors(self.path):
-            return stat_fingerprint(os.stat(self._path))
-
-    def close(self) -> None:
-        for source in (*self._sources.values(), self._file):
-            source.close()
+        self.step = step_in_name(self._paths[0].stem)
+        self.wall_time = os.stat(self._paths[0]).st_mtime
 
 
 def _header(member: Member) -> Array:

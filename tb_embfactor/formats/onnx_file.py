@@ -21,8 +21,7 @@ from tb_embfactor.formats.onnx_numbers import Numbers, ScaledTensor, Unreadable
 from tb_embfactor.formats.parameters import tell_skipped
 from tb_embfactor.formats.state_dict import Matrices, layer_of
 from tb_embfactor.formats.steps import step_in_path
-from tb_embfactor.formats.stored import StoredTensors, Tensor, only_our_errors
-from tb_embfactor.sources import stat_fingerprint
+from tb_embfactor.formats.stored import FileTensors, Tensor, only_our_errors
 
 _ANONYMOUS = re.compile(r"onnx::\w+|val_\d+|\d+")
 _Used = tuple[Initializer, Use | None]
@@ -36,7 +35,7 @@ def open_reader(folder: Folder, name: str) -> OnnxReader:
         return reader
 
 
-class OnnxReader(StoredTensors):
+class OnnxReader(FileTensors):
     """See `tb_embfactor.formats.Reader`. opened : the files to be closed."""
 
     opened: ExitStack
@@ -47,10 +46,6 @@ class OnnxReader(StoredTensors):
         self.matrices, self.skipped = tuple(found.infos), tuple(found.skipped)
         self.step = step_in_path(self._paths[0])
         self.wall_time = os.stat(self._paths[0]).st_mtime
-
-    def fingerprint(self) -> str:
-        with only_our_errors(self.path):
-            return "|".join(stat_fingerprint(os.stat(path)) for path in self._paths)
 
     def close(self) -> None:
         self.opened.close()

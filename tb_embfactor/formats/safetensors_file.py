@@ -10,21 +10,15 @@ from tb_embfactor.formats.parameters import Parameter
 from tb_embfactor.formats.safetensors_header import Entry, read_header
 from tb_embfactor.formats.state_dict import StateDictReader
 from tb_embfactor.formats.steps import STEP_NAMES
-from tb_embfactor.formats.stored import Piece, StoredTensor, only_our_errors
+from tb_embfactor.formats.stored import Piece, StoredTensor, opening
 from tb_embfactor.sources import Source
 
 
 def open_reader(folder: Folder, name: str) -> StateDictReader:
-    path = folder.path / name
-    with only_our_errors(folder.confinement.show(path)):
-        file = folder.open(name)
-        try:
-            parameters, remarks = read_parameters(file)
-            step = find_step(folder, name, _step_in(remarks))
-            return StateDictReader([file], [path], read_model(folder, parameters), step)
-        except BaseException:
-            file.close()
-            raise
+    with opening(folder, name) as file:
+        parameters, remarks = read_parameters(file)
+        step = find_step(folder, name, _step_in(remarks))
+        return StateDictReader([file], [folder.path / name], read_model(folder, parameters), step)
 
 
 def read_parameters(file: Source) -> tuple[dict[str, Parameter], dict[str, str]]:

@@ -16,7 +16,7 @@ from tb_embfactor.formats import MatrixInfo
 from tb_embfactor.formats.lora import find_pairs
 from tb_embfactor.formats.parameters import Parameter, StateDict, tell_skipped
 from tb_embfactor.formats.quantized import find_packed
-from tb_embfactor.formats.stored import StoredTensors, Tensor, only_our_errors
+from tb_embfactor.formats.stored import FileTensors, Tensor, only_our_errors
 from tb_embfactor.formats.torch_roles import Place, Roles
 from tb_embfactor.messages import Message
 from tb_embfactor.sources import FileSource, stat_fingerprint
@@ -42,7 +42,7 @@ class Matrices:
         self.matrices[info.name] = tensor
 
 
-class StateDictReader(StoredTensors):
+class StateDictReader(FileTensors):
     """See `tb_embfactor.formats.Reader`. files : the open ones, each at its path; the first stands for the checkpoint."""
 
     def __init__(
@@ -62,12 +62,9 @@ class StateDictReader(StoredTensors):
 
     def fingerprint(self) -> str:
         with only_our_errors(self.path):
-            beside = [path for path in self._beside if path.exists()]  # they tell which way round a matrix lies, and its scale
-            return "|".join(stat_fingerprint(os.stat(path)) for path in (*self._paths, *beside))
-
-    def close(self) -> None:
-        for file in self._files:
-            file.close()
+            # They tell which way round a matrix lies, and its scale.
+            beside = [stat_fingerprint(os.stat(path)) for path in self._beside if path.exists()]
+        return "|".join([super().fingerprint(), *beside])
 
 
 def find_matrices(model: StateDict, shown: str) -> Matrices:

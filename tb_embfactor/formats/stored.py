@@ -9,19 +9,21 @@ another from row 0 extend it, and the last block fails if it does not fit. Block
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
+from pathlib import Path
 from typing import Protocol
 
 import google_crc32c
 import numpy as np
 
 from tb_embfactor.errors import DamagedError, EmbfactorError, NotFoundError, ReadError, UnsupportedError, UsageError
-from tb_embfactor.formats import OwnColumn
+from tb_embfactor.formats import Folder, OwnColumn
 from tb_embfactor.formats.runs import Bytes, Crossing, read_runs
-from tb_embfactor.sources import Source
+from tb_embfactor.sources import FileSource, Source, stat_fingerprint
 
 _CRC_MASK = 0xA282EAD8
 _N_NAMES_SHOWN = 20
@@ -47,6 +49,18 @@ def only_our_errors(path: str) -> Iterator[None]:
     except Exception as error:
         what = f"reading it failed with {type(error).__name__} ({str(error)[:200]})"
         raise DamagedError("file_damaged", path=path, what=what) from error
+
+
+@contextmanager
+def opening(folder: Folder, name: str) -> Iterator[FileSource]:
+    """The file `name` for the reader that is made of it; closed where none can be made, for a reason that is ours."""
+    with only_our_errors(folder.confinement.show(folder.path / name)):
+        file = folder.open(name)
+        try:
+            yield file
+        except BaseException:
+            file.close()
+            raise
 
 
 def masked_crc32c(data: bytes, crc: int = 0) -> int:
@@ -254,3 +268,25 @@ class StoredTensors:
             return tensors[name]
         known = ", ".join(list(tensors)[:_N_NAMES_SHOWN]) + (", …" if len(tensors) > _N_NAMES_SHOWN else "")
         raise NotFoundError("unknown_matrix", checkpoint=self.path, matrix=name, known=known)
+
+
+class Closing(Protocol):
+    def close(self) -> None: ...
+
+
+class FileTensors(StoredTensors):
+    """`StoredTensors` of a checkpoint that is one file or several, of which a reader sets:
+
+    _paths : those whose state is the checkpoint's, the file that stands for it first. _files : what is to be closed.
+    """
+
+    _paths: Sequence[Path]
+    _files: Sequence[Closing]
+
+    def fingerprint(self) -> str:
+        with only_our_errors(self.path):
+            return "|".join(stat_fingerprint(os.stat(path)) for path in self._paths)
+
+    def close(self) -> None:
+        for file in self._files:
+            file.close()

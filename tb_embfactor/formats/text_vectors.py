@@ -14,33 +14,28 @@ import numpy as np
 from tb_embfactor.errors import UnsupportedError
 from tb_embfactor.formats import Folder, MatrixInfo, OwnColumn, Role
 from tb_embfactor.formats.file_names import says_embedding, split_step
-from tb_embfactor.formats.stored import Piece, StoredTensor, StoredTensors, only_our_errors
+from tb_embfactor.formats.stored import FileTensors, Piece, StoredTensor, opening
 from tb_embfactor.formats.text_dialect import HEAD_BYTES, Dialect, recognize
 from tb_embfactor.formats.text_rows import RowParser, iter_lines
-from tb_embfactor.sources import FileSource, stat_fingerprint
+from tb_embfactor.sources import FileSource
 
 VERSION = 1  # raise it whenever the same text is parsed to other numbers or labels
 PROJECTOR_TENSORS = "tensors.tsv"
 
 
 def open_reader(folder: Folder, name: str) -> TextReader:
-    with only_our_errors(folder.confinement.show(folder.path / name)):
-        file = folder.open(name)
-        try:
-            return TextReader(folder, name, file)
-        except BaseException:
-            file.close()
-            raise
+    with opening(folder, name) as file:
+        return TextReader(folder, name, file)
 
 
-class TextReader(StoredTensors):
+class TextReader(FileTensors):
     """See `tb_embfactor.formats.Reader`. Opening reads the beginning, and counts the lines where no first line tells of them."""
 
     skipped = ()
 
     def __init__(self, folder: Folder, name: str, file: FileSource) -> None:
-        self._file, self._path = file, folder.path / name
-        says = says_embedding(self._path.stem)
+        path = folder.path / name
+        says = says_embedding(path.stem)
         dialect = recognize(file.read_at(0, min(HEAD_BYTES, file.size)), file.size <= HEAD_BYTES, says)
         if isinstance(dialect, str):
             raise UnsupportedError("file_foreign", path=file.name, expected="a file of vectors", got=dialect)
@@ -48,26 +43,19 @@ class TextReader(StoredTensors):
         shape, dtype = (n_rows, dialect.n_columns), np.dtype(np.float64 if dialect.is_double else np.float32)
         n_bytes = n_rows * dialect.n_columns * dtype.itemsize
         self._numbers = folder.copy(file, f"text {VERSION}", n_bytes, RowParser(file, dialect, n_rows, dtype).parse)
+        self._files, self._paths = [self._numbers, file], [path]
         self._columns = (*dialect.left, *dialect.right)
         matrix, self.step = _projected(folder) if name == PROJECTOR_TENSORS else split_step(name, dialect.n_columns)
         tensor = StoredTensor(dtype, shape, [Piece(self._numbers, 0, shape)])
         super().__init__(file.name, {matrix: tensor}, {}, {matrix: self._read_columns})
         role: Role = "embedding" if self._columns or says else "other"
         self.matrices = (MatrixInfo(matrix, shape, dtype.name, role, labels=self._columns),)
-        self.wall_time = os.stat(self._path).st_mtime
+        self.wall_time = os.stat(path).st_mtime
 
     def _read_columns(self) -> dict[str, OwnColumn]:
         rows = self._numbers.appendix().decode("utf-8", "replace").split("\n")[:-1]
         cells = zip(*(row.split("\t") for row in rows), strict=True)
         return {name: list(column) for name, column in zip(self._columns, cells, strict=True)}
-
-    def fingerprint(self) -> str:
-        with only_our_errors(self.path):
-            return stat_fingerprint(os.stat(self._path))
-
-    def close(self) -> None:
-        self._numbers.close()
-        self._file.close()
 
 
 def _count_rows(file: FileSource, folder: Folder, dialect: Dialect) -> int:

@@ -11,7 +11,7 @@ from tb_embfactor.formats.hugging_face import find_step, read_model
 from tb_embfactor.formats.parameters import Parameter, StateDict
 from tb_embfactor.formats.pickle_machine import as_mapping
 from tb_embfactor.formats.state_dict import StateDictReader
-from tb_embfactor.formats.stored import only_our_errors
+from tb_embfactor.formats.stored import opening
 from tb_embfactor.formats.torch_containers import Container, open_container
 from tb_embfactor.formats.torch_objects import Saved, find_saved, step_in
 from tb_embfactor.sources import Source
@@ -20,16 +20,11 @@ _OTHER_RANK = re.compile(r"zero_pp_rank_0*[1-9]\d*_")  # one sentence is enough 
 
 
 def open_reader(folder: Folder, name: str) -> StateDictReader:
-    path = folder.path / name
-    with only_our_errors(folder.confinement.show(path)):
-        file = folder.open(name)
-        try:
-            container = open_container(file, folder)
-            saved = read_saved(container, file)
-            return StateDictReader([file], [path], _model(saved, folder, name), _find_step(container, saved, folder, name))
-        except BaseException:
-            file.close()
-            raise
+    with opening(folder, name) as file:
+        container = open_container(file, folder)
+        saved = read_saved(container, file)
+        step = _find_step(container, saved, folder, name)
+        return StateDictReader([file], [folder.path / name], _model(saved, folder, name), step)
 
 
 def read_saved(container: Container, file: Source) -> Saved:

@@ -18,8 +18,8 @@ from tb_embfactor.copies import Chunks
 from tb_embfactor.errors import DamagedError, IncompleteError, UnsupportedError
 from tb_embfactor.formats import Folder, MatrixInfo, OwnColumn
 from tb_embfactor.formats.file_names import split_step
-from tb_embfactor.formats.stored import StoredTensors, check_rows, only_our_errors
-from tb_embfactor.sources import FileSource, Source, stat_fingerprint
+from tb_embfactor.formats.stored import FileTensors, check_rows, opening
+from tb_embfactor.sources import FileSource, Source
 
 VERSION = 1  # raise it whenever positions or tokens are found otherwise
 MAX_TOKEN_BYTES = 4096
@@ -30,13 +30,8 @@ _ROWS = 4096  # whose positions are handed on together
 
 
 def open_reader(folder: Folder, name: str) -> Word2VecReader:
-    with only_our_errors(folder.confinement.show(folder.path / name)):
-        file = folder.open(name)
-        try:
-            return Word2VecReader(folder, name, file)
-        except BaseException:
-            file.close()
-            raise
+    with opening(folder, name) as file:
+        return Word2VecReader(folder, name, file)
 
 
 class ScatteredRows:
@@ -58,13 +53,13 @@ class ScatteredRows:
         return np.frombuffer(rows, "<f4").astype(self.dtype, copy=False).reshape(-1, self.shape[1])
 
 
-class Word2VecReader(StoredTensors):
+class Word2VecReader(FileTensors):
     """See `tb_embfactor.formats.Reader`."""
 
     skipped = ()
 
     def __init__(self, folder: Folder, name: str, file: FileSource) -> None:
-        self._file, self._path = file, folder.path / name
+        path = folder.path / name
         head = file.read_at(0, min(64, file.size))
         counts = _FIRST_LINE.match(head)
         if counts is None or not int(counts[1]) or not int(counts[2]):
@@ -77,21 +72,14 @@ class Word2VecReader(StoredTensors):
             raise IncompleteError("file_truncated", path=file.name, size=file.size, needed=needed, what=what)
         find = partial(_find_rows, file, counts.end(), shape)
         self._positions = folder.copy(file, f"positions {VERSION}", 8 * shape[0], find)
+        self._files, self._paths = [self._positions, file], [path]
         matrix, self.step = split_step(name, shape[1])
         super().__init__(file.name, {matrix: ScatteredRows(file, self._positions, shape)}, {}, {matrix: self._read_tokens})
         self.matrices = (MatrixInfo(matrix, shape, "float32", "embedding", labels=("token",)),)
-        self.wall_time = os.stat(self._path).st_mtime
+        self.wall_time = os.stat(path).st_mtime
 
     def _read_tokens(self) -> dict[str, OwnColumn]:
         return {"token": self._positions.appendix().decode("utf-8", "replace").split("\n")[:-1]}
-
-    def fingerprint(self) -> str:
-        with only_our_errors(self.path):
-            return stat_fingerprint(os.stat(self._path))
-
-    def close(self) -> None:
-        self._positions.close()
-        self._file.close()
 
 
 def _find_rows(source: Source, start: int, shape: tuple[int, int]) -> Chunks:

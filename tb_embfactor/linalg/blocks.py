@@ -29,6 +29,19 @@ def part_of(progress: Progress, part: int, n_parts: int) -> Progress:
     return lambda share: progress((part + share) / n_parts)
 
 
+def reporting(progress: Progress | None, n_rows: int) -> Callable[[np.ndarray], None]:
+    """Reports the share of the rows that has been taken up, block by block."""
+    n_seen = 0
+
+    def report(block: np.ndarray) -> None:
+        nonlocal n_seen
+        n_seen += len(block)
+        if progress:
+            progress(n_seen / n_rows)
+
+    return report
+
+
 def block_rows(n_columns: int) -> int:
     """How many rows make a block of `BLOCK_BYTES`."""
     return max(1, BLOCK_BYTES // (8 * max(1, n_columns)))

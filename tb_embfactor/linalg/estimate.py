@@ -27,6 +27,7 @@ from tb_embfactor.errors import MatrixError
 from tb_embfactor.linalg.axes import signed
 from tb_embfactor.linalg.blocks import finite_rows
 from tb_embfactor.linalg.crew import BLAS
+from tb_embfactor.linalg.moments import sum_units
 from tb_embfactor.linalg.products import add_gram, mirror_upper
 from tb_embfactor.linalg.refinement import eigh
 
@@ -216,7 +217,7 @@ def _variances(sums: _Sums) -> np.ndarray:
 def _unit_sum(chunk: np.ndarray) -> tuple[np.ndarray, int]:
     """Σ x/‖x‖ over the rows that are not zero, and how many there are."""
     norms = np.linalg.norm(chunk, axis=1)
-    return np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0) @ chunk, int(np.count_nonzero(norms))
+    return sum_units(chunk, norms), int(np.count_nonzero(norms))
 
 
 def _mean_cosine(total: np.ndarray, n: np.ndarray) -> np.ndarray:

@@ -6,13 +6,13 @@ Why float64: a Gram matrix squares the condition number. In float32 it loses eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self, TypeVar
 
 import numpy as np
 
-from tb_embfactor.linalg.blocks import Chunks, Progress, RowBlocks, chunk_rows, pairs, squared_lengths, usable_rows
+from tb_embfactor.linalg.blocks import Chunks, Progress, RowBlocks, chunk_rows, pairs, reporting, squared_lengths, usable_rows
 from tb_embfactor.linalg.crew import Crew
 from tb_embfactor.linalg.products import Map, add_gram, add_product, is_shared, mirror_upper, subtract_outer
 from tb_embfactor.linalg.row_statistics import RowStatistics, RowSummary
@@ -143,7 +143,7 @@ class _MomentSums:
             x = chunk if usable.all() else chunk[usable]
             norms = np.sqrt(squares[usable])
             self.statistics.add(x, norms)
-            self.unit_sum += _sum_units(x, norms)
+            self.unit_sum += sum_units(x, norms)
             x -= self._shift
             self.total += x.sum(axis=0)
             add_gram(self.gram, x, each)
@@ -213,7 +213,7 @@ class RowSums:
             usable = usable_rows(squares)
             x, norms = block[usable].astype(np.float64), np.sqrt(squares[usable])
             self.statistics.add(x, norms)
-            self.unit_sum += _sum_units(x, norms)
+            self.unit_sum += sum_units(x, norms)
             self.total += x.sum(axis=0)
             self.n_nonzero += int(np.count_nonzero(norms))
             masks.append(usable)
@@ -221,7 +221,7 @@ class RowSums:
         self.n_rows = int(self.usable.sum())
 
 
-def _sum_units(rows: np.ndarray, norms: np.ndarray) -> np.ndarray:
+def sum_units(rows: np.ndarray, norms: np.ndarray) -> np.ndarray:
     """Σ x/‖x‖ over the rows that are not zero."""
     return np.divide(1.0, norms, out=np.zeros_like(norms), where=norms > 0) @ rows
 
@@ -236,16 +236,3 @@ def _provisional_mean(block: np.ndarray) -> np.ndarray:
     """Of the usable rows of a block, (d,) float64; zeros where there is none."""
     rows = block[usable_rows(squared_lengths(block))]
     return rows.mean(axis=0, dtype=np.float64) if len(rows) else np.zeros(block.shape[1])
-
-
-def reporting(progress: Progress | None, n_rows: int) -> Callable[[np.ndarray], None]:
-    """Reports the share of the rows that has been taken up, block by block."""
-    n_seen = 0
-
-    def report(block: np.ndarray) -> None:
-        nonlocal n_seen
-        n_seen += len(block)
-        if progress:
-            progress(n_seen / n_rows)
-
-    return report

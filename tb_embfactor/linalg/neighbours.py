@@ -15,9 +15,8 @@ from typing import Self
 
 import numpy as np
 
-from tb_embfactor.linalg.blocks import Progress, RowBlocks, chunk_rows, part_of, squared_lengths, usable_rows
+from tb_embfactor.linalg.blocks import Progress, RowBlocks, chunk_rows, part_of, reporting, squared_lengths, usable_rows
 from tb_embfactor.linalg.crew import Crew
-from tb_embfactor.linalg.moments import reporting
 from tb_embfactor.linalg.products import Map
 
 METRICS: dict[str, str] = {

@@ -38,6 +38,28 @@ def add_gram(total: np.ndarray, rows: np.ndarray, each: Map = map) -> None:
     list(each(add, [(above, beside) for index, beside in enumerate(parts) for above in parts[: index + 1]]))
 
 
+class GramSum:
+    """Σ rowsᵀ·rows, (d, d) float64, product by product, in the upper triangle. n_roundings : how many meet in one entry."""
+
+    def __init__(self, d: int) -> None:
+        self.gram = np.zeros((d, d), order="F")
+        self._largest = self._n_products = 0
+
+    @property
+    def n_roundings(self) -> int:
+        return self._largest + self._n_products
+
+    def add(self, rows: np.ndarray, each: Map) -> None:
+        add_gram(self.gram, rows, each)
+        self._largest = max(self._largest, len(rows))
+        self._n_products += 1
+
+    def merge(self, other: GramSum) -> None:
+        self.gram += other.gram
+        self._largest = max(self._largest, other._largest)
+        self._n_products += other._n_products
+
+
 def add_product(total: np.ndarray, left: np.ndarray, right: np.ndarray, each: Map = map) -> None:
     """total += leftᵀ·right. total : (d, e) float64, columns first. left : (n, d), right : (n, e) float64."""
 

@@ -28,7 +28,7 @@ import numpy as np
 import scipy.linalg
 
 from tb_embfactor.linalg.crew import Crew
-from tb_embfactor.linalg.products import Map, add_gram, is_shared, mirror_upper, multiply, subtract_outer
+from tb_embfactor.linalg.products import GramSum, Map, is_shared, mirror_upper, multiply, subtract_outer
 
 UNIT = 2.0**-53
 TINY = float(np.finfo(np.float64).tiny)
@@ -115,46 +115,39 @@ def refine(
     with Crew() as crew:
         share_items = is_shared(len(tails[0].eigen.values))
         sums = crew.accumulate(lambda: _TailSums(tails, make_prepare()), items, share_items, seen)
-    return [_resolve(tail, *each, sums.n_rows, sums.n_roundings) for tail, each in zip(tails, sums.of_tails, strict=True)]
+    return [_resolve(tail, *each, sums.n_rows) for tail, each in zip(tails, sums.of_tails, strict=True)]
 
 
 class _TailSums:
     def __init__(self, tails: list[Tail], prepare: Prepare) -> None:
         self._tails, self._prepare = tails, prepare
-        self.of_tails = [(np.zeros((t, t), order="F"), np.zeros(t)) for t in (len(tail.scale) for tail in tails)]
-        self.n_rows = self._largest = self._n_products = 0
-
-    @property
-    def n_roundings(self) -> int:
-        return self._largest + self._n_products
+        self.of_tails = [(GramSum(t), np.zeros(t)) for t in (len(tail.scale) for tail in tails)]
+        self.n_rows = 0
 
     def add(self, item: Any, each: Map) -> None:
         for x in self._prepare(item):
-            for tail, (gram, total) in zip(self._tails, self.of_tails, strict=True):
+            for tail, (squares, total) in zip(self._tails, self.of_tails, strict=True):
                 if tail.offset is not None:
                     x -= tail.offset
                 whitened = multiply(x, tail.whiten, each)
                 total += whitened.sum(axis=0)
-                add_gram(gram, whitened, each)
+                squares.add(whitened, each)
             self.n_rows += len(x)
-            self._largest = max(self._largest, len(x))
-            self._n_products += 1
 
     def merge(self, other: Self) -> None:
-        for (gram, total), (other_gram, other_total) in zip(self.of_tails, other.of_tails, strict=True):
-            gram += other_gram
+        for (squares, total), (other_squares, other_total) in zip(self.of_tails, other.of_tails, strict=True):
+            squares.merge(other_squares)
             total += other_total
         self.n_rows += other.n_rows
-        self._largest = max(self._largest, other._largest)
-        self._n_products += other._n_products
 
 
-def _resolve(tail: Tail, gram: np.ndarray, total: np.ndarray, n_rows: int, n_roundings: int) -> Factors:
+def _resolve(tail: Tail, whitened: GramSum, total: np.ndarray, n_rows: int) -> Factors:
+    gram = whitened.gram
     mirror_upper(gram)
     if tail.offset is not None:  # what rounding of the mean left over
         subtract_outer(gram, total, total / n_rows)
     eigen, start, unit = tail.eigen, tail.start, tail.scale[0]
-    rounding = (n_roundings + len(gram)) * UNIT * float(np.trace(gram))
+    rounding = (whitened.n_roundings + len(gram)) * UNIT * float(np.trace(gram))
     coupling = eigen.noise / eigen.values[start - 1] if start else 0.0
     gram *= tail.scale / unit
     gram *= (tail.scale / unit)[:, None]

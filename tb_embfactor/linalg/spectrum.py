@@ -17,10 +17,10 @@ import numpy as np
 
 from tb_embfactor.errors import MatrixError
 from tb_embfactor.linalg.axes import Axes, KnownAxes, ShiftedAxes, StripAxes
-from tb_embfactor.linalg.blocks import Chunks, Progress, RowBlocks, Strips, chunk_rows, finite_rows, part_of
+from tb_embfactor.linalg.blocks import Chunks, Progress, RowBlocks, Strips, chunk_rows, finite_rows, part_of, reporting
 from tb_embfactor.linalg.crew import BLAS, Crew
-from tb_embfactor.linalg.moments import Moments, RowSums, accumulate, reporting
-from tb_embfactor.linalg.products import Map, add_gram, is_shared, mirror_upper, subtract_outer
+from tb_embfactor.linalg.moments import Moments, RowSums, accumulate
+from tb_embfactor.linalg.products import GramSum, is_shared, mirror_upper, subtract_outer
 from tb_embfactor.linalg.refinement import TINY, TOLERANCE, UNIT, Eigen, Factors, Tail, eigh, eigh_rounding, eigvalsh, refine
 from tb_embfactor.linalg.row_statistics import RowSummary
 
@@ -159,7 +159,7 @@ def _solve_strips(strips: Strips, rank: int, progress: Progress) -> tuple[Svd, i
     """The factors of the transpose of some strips, and how many passes they took."""
     with Crew() as crew:
         report = reporting(part_of(progress, 0, 2), strips.n_rows)
-        sums = crew.accumulate(lambda: _GramSums(strips.n_columns), strips, is_shared(strips.n_columns), report)
+        sums = crew.accumulate(lambda: GramSum(strips.n_columns), strips, is_shared(strips.n_columns), report)
     mirror_upper(sums.gram)
     eigen = _eigen(sums.gram, float(np.sqrt(np.trace(sums.gram))), sums.n_roundings, rank)
     factors, passes = eigen.factors, 1
@@ -167,26 +167,6 @@ def _solve_strips(strips: Strips, rank: int, progress: Progress) -> tuple[Svd, i
         (factors,) = refine([Tail(eigen)], strips, lambda: _as_is, reporting(part_of(progress, 1, 2), strips.n_rows))
         passes = 2
     return _svd(factors, axes=StripAxes(strips, factors.vectors, factors.values)), passes
-
-
-class _GramSums:
-    def __init__(self, d: int) -> None:
-        self.gram = np.zeros((d, d), order="F")
-        self._largest = self._n_products = 0
-
-    @property
-    def n_roundings(self) -> int:
-        return self._largest + self._n_products
-
-    def add(self, rows: np.ndarray, each: Map) -> None:
-        add_gram(self.gram, rows, each)
-        self._largest = max(self._largest, len(rows))
-        self._n_products += 1
-
-    def merge(self, other: _GramSums) -> None:
-        self.gram += other.gram
-        self._largest = max(self._largest, other._largest)
-        self._n_products += other._n_products
 
 
 class _Usable:

@@ -93,6 +93,10 @@ class Matrix:
         file, own = self.checkpoint.labels.get(self.name), self.info.labels
         return MatrixLabels(file, own, self.shape[0], self.checkpoint.path, self._read_own_labels) if file or own else None
 
+    def row_labels(self) -> list[Any] | None:
+        """What stands beside the rows: the first label column; None without labels. One pass over the labels."""
+        return self.labels.read(self.shape[0]).columns[0].values if self.labels else None
+
     def label_column(self, name: str) -> list[Any]:
         """The values of one label column, one for each row; NotFoundError names the columns there are."""
         columns = self.labels.read(self.shape[0]).columns if self.labels else ()
@@ -107,8 +111,7 @@ class Matrix:
 
         Raises NotFoundError for a name that is neither. One pass over the labels.
         """
-        labels = self.labels.read(self.shape[0]).columns[0].values if self.labels else []
-        row_of = {str(label): row for row, label in reversed(list(enumerate(labels))) if label is not None}
+        row_of = {str(label): row for row, label in reversed(list(enumerate(self.row_labels() or []))) if label is not None}
         for name in names:
             if name not in row_of and not (name.isascii() and name.isdigit()):
                 like = sorted((label for label in row_of if name.casefold() in label.casefold()), key=len)

@@ -60,7 +60,7 @@ def make_apps(service: Service) -> dict[str, App]:
             match=choice(request, "match", "index", ("index", "label")),
             transform=_transform(request),
             n_top=number(request, "n_top", 10, 1, 100),
-            seed=number(request, "seed", 0, 0, (1 << 32) - 1),
+            seed=_seed(request),
             wait_seconds=_wait(request),
         )
         return reply(request, answer)
@@ -95,7 +95,7 @@ def make_apps(service: Service) -> dict[str, App]:
             k=number(request, "k", 8, 1, 64),
             transform=_transform(request),
             n_top=number(request, "n_top", 10, 1, 100),
-            seed=number(request, "seed", 0, 0, (1 << 32) - 1),
+            seed=_seed(request),
             reference=reference or None,
             wait_seconds=_wait(request),
         )
@@ -121,7 +121,7 @@ def make_apps(service: Service) -> dict[str, App]:
         if method == "line":
             more["between"] = row_groups(request, "between")
         if method in SEEDED:
-            more["seed"] = number(request, "seed", 0, 0, (1 << 32) - 1)
+            more["seed"] = _seed(request)
         if number(request, "quality", 0, 0, 1):
             more["with_quality"] = True
         answer = service.points(
@@ -200,6 +200,10 @@ def _matrix(request: wrappers.Request) -> dict[str, str]:
 
 def _transform(request: wrappers.Request) -> str:
     return Transform.parse(request.args.get("transform")).spec
+
+
+def _seed(request: wrappers.Request) -> int:
+    return number(request, "seed", 0, 0, (1 << 32) - 1)
 
 
 def _wait(request: wrappers.Request) -> float:

@@ -81,7 +81,7 @@ class Tasks:
             "centered_singular_values": f.spectrum.centered.singular_values,
             "centered_error_bound": f.spectrum.centered.error_bound,
         }
-        return {}, self._kept(key, arrays.encode(tensors, info))
+        return self._kept(key, info, tensors)
 
     def do_estimate(self, run: str, checkpoint: str, matrix: str, transform: str, key: str) -> Answer:
         """What a sample of the rows says of the centred singular values and the named numbers."""
@@ -94,12 +94,12 @@ class Tasks:
             "uncertainty": {name: uncertainty for name, (_, uncertainty) in numbers.items()},
         }
         tensors = {"centered_singular_values": values, "centered_error_bound": error}
-        return {}, self._kept(key, arrays.encode(tensors, info))
+        return self._kept(key, info, tensors)
 
     def do_movement(self, run: str, checkpoint: str, matrix: str, first: str, key: str) -> Answer:
         """How much is what it was at the first checkpoint, to the bit."""
         now, then = self._matrix(run, checkpoint, matrix), self._matrix(run, first, matrix)
-        return {}, self._kept(key, arrays.encode({}, {"metrics": count_unmoved(now, then, self._report)}))
+        return self._kept(key, {"metrics": count_unmoved(now, then, self._report)})
 
     def do_points(
         self,
@@ -131,13 +131,13 @@ class Tasks:
         if f.rows_skipped:
             skipped = Message("rows_skipped", {"n": f.rows_skipped, "n_rows": f.shape[0]})
             projection.info["notes"] = [*projection.info["notes"], skipped]
-        return {}, self._kept(key, _points(projection, self._names(source, run) | {"axes": axes}))
+        return self._kept(key, *_points(projection, self._names(source, run) | {"axes": axes}))
 
     def do_estimated_points(self, run: str, checkpoint: str, matrix: str, transform: str, key: str) -> Answer:
         """A sample of the rows as points."""
         source = self._matrix(run, checkpoint, matrix)
         projection = estimated_points(source, transform)
-        return {}, self._kept(key, _points(projection, self._names(source, run) | {"axes": None, "estimated": True}))
+        return self._kept(key, *_points(projection, self._names(source, run) | {"axes": None, "estimated": True}))
 
     def do_ranks(self, run: str, checkpoint: str, matrix: str, transform: str, key: str) -> Answer:
         """How many directions to keep, by every rule, with what each assumes."""
@@ -146,7 +146,7 @@ class Tasks:
         self._report(**_SEARCHING)
         found = suggested_ranks(f)
         info = self._names(source, run) | {"ranks": [{**RULES[rule].to_json(), **answer} for rule, answer in found.items()]}
-        return {}, self._kept(key, arrays.encode({}, info))
+        return self._kept(key, info)
 
     def do_factors(
         self,
@@ -170,14 +170,14 @@ class Tasks:
             before = find_axes(then, method, k, seed)
         found = factors(f, method, k, n_top=n_top, seed=seed, reference=before, progress=lambda share: self._progress(share, k))
         info = self._names(source, run) | {"transform": transform, "reference": reference} | schema.factors_json(found)
-        return {}, self._kept(key, arrays.encode({}, info))
+        return self._kept(key, info)
 
     def do_sparsity(self, run: str, checkpoint: str, matrix: str, transform: str, key: str) -> Answer:
         """Zeros, and the cost of pruning by magnitude."""
         source = self._matrix(run, checkpoint, matrix)
         found = sparsity(source, transform, lambda share: self._progress(share, 0))
         info = self._names(source, run) | {"transform": transform} | schema.sparsity_json(found)
-        return {}, self._kept(key, arrays.encode({}, info))
+        return self._kept(key, info)
 
     def do_compare(
         self,
@@ -195,7 +195,7 @@ class Tasks:
         a, b = self._matrix(run, checkpoint, matrix), self._matrix(**other)
         found = compare(a, b, match, transform, n_top, seed, lambda share: self._progress(share, a.shape[1] + b.shape[1]))
         named = {"a": self._names(a, run), "b": self._names(b, other["run"]), "match": match, "transform": transform}
-        return {}, self._kept(key, arrays.encode({}, named | schema.comparison_json(found)))
+        return self._kept(key, named | schema.comparison_json(found))
 
     def do_neighbors(
         self, run: str, checkpoint: str, matrix: str, transform: str, key: str, rows: list[int], k: int, metric: str
@@ -204,7 +204,7 @@ class Tasks:
         source = self._matrix(run, checkpoint, matrix)
         found = neighbors(source, rows, k, metric, transform, lambda share: self._progress(share, 0))
         info = self._names(source, run) | {"transform": transform} | schema.neighbors_json(found)
-        return {}, self._kept(key, arrays.encode({}, info))
+        return self._kept(key, info)
 
     def do_labels(self, run: str, checkpoint: str, matrix: str) -> Answer:
         """The label columns of a matrix."""
@@ -250,17 +250,19 @@ class Tasks:
         # After the last block of a pass comes a silent eigendecomposition: about 30·k³ flops, at a cautious 1 GFLOP/s.
         self._report(progress=share, allow_seconds=30 + 30 * short_side**3 / 1e9)
 
-    def _kept(self, key: str, body: bytes) -> bytes:
+    def _kept(self, key: str, info: dict[str, Any], tensors: dict[str, np.ndarray] | None = None) -> Answer:
         """The answer, kept in the cache if it has a key."""
+        body = arrays.encode(tensors or {}, info)
         if key:
             self._cache.put("results", key, body)
-        return body
+        return {}, body
 
 
-def _points(projection: Projection, named: dict[str, Any]) -> bytes:
+def _points(projection: Projection, named: dict[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """A projection as the document and the arrays of an answer."""
     info = projection.info | named | {"notes": [note.to_json() for note in projection.info["notes"]]}
     tensors = {name: np.asarray(info.pop(name), np.float64) for name in ("weight", "share")}
-    return arrays.encode(tensors | {"points": projection.points.astype(np.float32)}, info)
+    return info, tensors | {"points": projection.points.astype(np.float32)}
 
 
 def _json(document: dict[str, Any]) -> Answer:

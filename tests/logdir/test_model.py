@@ -8,6 +8,7 @@ import threading
 import time
 from pathlib import Path
 
+import ml_dtypes
 import npmat_format
 import numpy as np
 import pytest
@@ -69,7 +70,6 @@ def test_stored_types_widen_without_loss(tmp_path: Path, stored: str, given: str
 
 
 def test_widening_bfloat16(tmp_path: Path) -> None:
-    ml_dtypes = pytest.importorskip("ml_dtypes")
     from tb_embfactor.logdir.model import widen
 
     for dtype in (ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn):
