@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
+from pathlib import Path
 
 import numpy as np
 
-from tb_embfactor.errors import DamagedError, IncompleteError, UnsupportedError
-from tb_embfactor.formats import Folder, is_bare_name
+from tb_embfactor.errors import IncompleteError
+from tb_embfactor.formats import Folder
+from tb_embfactor.formats.files_beside import FilesBeside
 from tb_embfactor.formats.onnx_model import DTYPES, TYPE_NAMES, Initializer
 from tb_embfactor.formats.stored import ArrayTensor, Piece, StoredTensor, Tensor, check_rows
 from tb_embfactor.formats.wire_format import decode_varints
 from tb_embfactor.sources import FileSource
-
-MAX_FILES = 1000
 
 
 class Unreadable(Exception):  # noqa: N818
@@ -25,10 +25,12 @@ class Numbers:
     """The numbers of a model's initializers. file : of the model. paths : of all files that were opened, the model's first."""
 
     def __init__(self, folder: Folder, name: str, opened: ExitStack) -> None:
-        self._folder, self._opened = folder, opened
-        self.file = opened.enter_context(folder.open(name))
-        self.paths = [folder.path / name]
-        self._files: dict[str, FileSource | None] = {}
+        self._folder, self._files = folder, FilesBeside(folder, name, opened)
+        self.file = self._files.first
+
+    @property
+    def paths(self) -> list[Path]:
+        return [self._folder.path / name for name in self._files.found]
 
     def place(self, tensor: Initializer) -> object:
         """Equal for two names of the same bytes."""
@@ -65,30 +67,14 @@ class Numbers:
             assert tensor.span is not None
             return self.file, *tensor.span
         name = tensor.external.get("location", "")
-        source = self._open_beside(name)
+        source = self._files.open(name)
+        if source is None:
+            raise Unreadable(f"its file {name} is not there")
         offset, length = _size(tensor.external.get("offset", "0")), _size(tensor.external.get("length", str(n_bytes)))
         if source.size < offset + length:
             what = f"the numbers of {tensor.name[:100]}"
             raise IncompleteError("file_truncated", path=source.name, size=source.size, needed=offset + length, what=what)
         return source, offset, length
-
-    def _open_beside(self, name: str) -> FileSource:
-        if not is_bare_name(name):
-            what = "it names files that do not lie beside it"
-            raise DamagedError("file_damaged", path=self.file.name, what=what)
-        if name not in self._files:
-            if len(self._files) >= MAX_FILES:
-                size, limit = f"more than {MAX_FILES}", f"{MAX_FILES}"
-                raise UnsupportedError("file_too_large", path=self.file.name, what="the number of files", size=size, limit=limit)
-            try:
-                self._files[name] = self._opened.enter_context(self._folder.open(name))
-                self.paths.append(self._folder.path / name)
-            except IncompleteError:
-                self._files[name] = None
-        source = self._files[name]
-        if source is None:
-            raise Unreadable(f"its file {name} is not there")
-        return source
 
 
 class ScaledTensor:

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from tb_embfactor.errors import DamagedError, IncompleteError, UnsupportedError
-from tb_embfactor.formats import Folder, is_bare_name
+from tb_embfactor.errors import DamagedError, UnsupportedError
+from tb_embfactor.formats import Folder
+from tb_embfactor.formats.files_beside import FilesBeside
 from tb_embfactor.formats.hugging_face import find_step, read_model
 from tb_embfactor.formats.parameters import Parameter, Shape
 from tb_embfactor.formats.pickle_machine import Limits, Node, Symbol, as_mapping, load, refuse_foreign_calls
@@ -26,10 +27,9 @@ from tb_embfactor.formats.stored import Piece, StoredTensor, only_our_errors
 from tb_embfactor.formats.torch_containers import open_container
 from tb_embfactor.formats.torch_objects import find_saved, step_in
 from tb_embfactor.formats.torch_tensors import DTYPES, sizes_of
-from tb_embfactor.sources import FileSource, Source, Window
+from tb_embfactor.sources import Source, Window
 
 METADATA = ".metadata"
-MAX_FILES = 1000
 LIMITS = Limits(n_bytes=256 << 20, n_opcodes=8_000_000)
 _MAX_DEPTH = 16
 _NUMBERS = frozenset({*STEP_NAMES, "epoch"})
@@ -38,15 +38,15 @@ _Place = tuple[str, int, int]  # file, position, length
 
 def open_reader(folder: Folder, name: str) -> StateDictReader:
     with only_our_errors(folder.confinement.show(folder.path / METADATA)), ExitStack() as opened:
-        metadata = opened.enter_context(folder.open(METADATA))
-        saved = _Checkpoint(metadata, folder, opened)
+        files = FilesBeside(folder, METADATA, opened)
+        saved = _Checkpoint(files)
         value = saved.objects()
         found = find_saved(value, _read)
         told, epoch = step_in(value, _read)
         step = find_step(folder, name, max(found.counts, default=None) if told is None else told)
-        paths = [folder.path / file for file in saved.files]
+        paths = [folder.path / file for file in files.found]
         model = read_model(folder, found.parameters)
-        reader = StateDictReader(list(saved.files.values()), paths, model, epoch if step is None else step)
+        reader = StateDictReader(list(files.found.values()), paths, model, epoch if step is None else step)
         opened.pop_all()  # from here on they are the reader's
         return reader
 
@@ -56,11 +56,11 @@ def _read(value: Any) -> Parameter | None:
 
 
 class _Checkpoint:
-    """What the metadata tells. files : those that were opened, by name, the metadata first."""
+    """What the metadata, the first of the files, tells."""
 
-    def __init__(self, metadata: FileSource, folder: Folder, opened: ExitStack) -> None:
-        self._folder, self._opened, self._shown = folder, opened, metadata.name
-        self.files = {METADATA: metadata}
+    def __init__(self, files: FilesBeside) -> None:
+        metadata = files.first
+        self._files, self._shown = files, metadata.name
         if metadata.size > LIMITS.n_bytes:
             size, limit = f"{metadata.size:,} bytes", f"{LIMITS.n_bytes:,} bytes"
             raise UnsupportedError("file_too_large", path=metadata.name, what="its metadata", size=size, limit=limit)
@@ -128,19 +128,12 @@ class _Checkpoint:
     def _window(self, name: str, place: Mapping[str, Any]) -> Window:
         """The bytes of one chunk or object, in a file that lies beside the metadata."""
         file_name, offset, length = str(place.get("relative_path")), place.get("offset"), place.get("length")
-        if not is_bare_name(file_name):
-            raise DamagedError("file_damaged", path=self._shown, what="it names files that do not lie beside it")
+        file = self._files.open(file_name)
         if type(offset) is not int or type(length) is not int:
             raise self._skip(name, "the place of one of its chunks is not told")
-        if file_name not in self.files:
-            if len(self.files) >= MAX_FILES:
-                size, limit = f"more than {MAX_FILES}", f"{MAX_FILES}"
-                raise UnsupportedError("file_too_large", path=self._shown, what="the number of files", size=size, limit=limit)
-            try:
-                self.files[file_name] = self._opened.enter_context(self._folder.open(file_name))
-            except IncompleteError:
-                raise self._skip(name, f"its file {file_name} is not there") from None
-        return Window(self.files[file_name], offset, length)
+        if file is None:
+            raise self._skip(name, f"its file {file_name} is not there")
+        return Window(file, offset, length)
 
     def _read_object(self, name: str) -> Any:
         """A number that was saved beside the tensors."""

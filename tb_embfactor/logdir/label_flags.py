@@ -13,8 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tb_embfactor.errors import EmbfactorError, UsageError
+from tb_embfactor.errors import UsageError
 from tb_embfactor.formats import MatrixInfo
+from tb_embfactor.logdir.label_search import LabelFiles
 from tb_embfactor.logdir.label_tables import CSV, PARQUET, survey_table
 from tb_embfactor.logdir.label_tokens import TOKENS, survey_tokens
 from tb_embfactor.logdir.labels import Labels, LabelSource, are_near, file_state, survey_file
@@ -57,7 +58,7 @@ class FlaggedLabels:
     def __init__(self, texts: Iterable[str]) -> None:
         self.flags = [LabelFlag.parse(text) for text in texts]
         self.unused = set(self.flags)
-        self._kept: dict[str, tuple[str, LabelSource | Message]] = {}
+        self._kept = LabelFiles()
 
     @property
     def state(self) -> tuple[str, ...]:
@@ -86,20 +87,16 @@ class FlaggedLabels:
 
     def _survey(self, flag: LabelFlag) -> LabelSource | Message:
         path = _real(flag)
-        state, kept = file_state(path), self._kept.get(flag.path)
-        if kept is None or kept[0] != state:
-            confinement = ShownConfinement([path.parent], path.parent, os.path.dirname(flag.path))
-            try:
-                if path.suffix in (CSV, PARQUET):
-                    result: LabelSource | Message = survey_table(confinement, path)
-                elif path.suffix == TOKENS:
-                    result = survey_tokens(confinement, path)
-                else:
-                    result = survey_file(confinement, path, is_table=path.suffix != _VOCABULARY)
-            except EmbfactorError as error:
-                result = error.message
-            kept = self._kept[flag.path] = state, result
-        return kept[1]
+        confinement = ShownConfinement([path.parent], path.parent, os.path.dirname(flag.path))
+        return self._kept.keep(flag.path, path, lambda: _survey(confinement, path))
+
+
+def _survey(confinement: ShownConfinement, path: Path) -> LabelSource:
+    if path.suffix in (CSV, PARQUET):
+        return survey_table(confinement, path)
+    if path.suffix == TOKENS:
+        return survey_tokens(confinement, path)
+    return survey_file(confinement, path, is_table=path.suffix != _VOCABULARY)
 
 
 def _real(flag: LabelFlag) -> Path:

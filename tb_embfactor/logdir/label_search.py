@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from tb_embfactor.errors import EmbfactorError
 from tb_embfactor.formats import MatrixInfo
@@ -31,6 +32,7 @@ _FAR_FROM_NAME = re.compile(r"[^\w.-]+")
 _WEIGHT_PARTS = {"embeddings", "embedding", "kernel", "weight", "w", "table"}
 
 Refusal = tuple[str, Message]
+Result = TypeVar("Result")
 
 
 class LabelFiles:
@@ -40,16 +42,18 @@ class LabelFiles:
         self._kept: dict[tuple[str, str], tuple[str, object]] = {}
 
     def survey(self, confinement: ShownConfinement, path: Path) -> LabelSource | Message:
-        return self._keep("labels", path, lambda: survey(confinement, path))  # type: ignore[return-value]
+        return self.keep("labels", path, lambda: survey(confinement, path))
 
     def config(self, confinement: ShownConfinement, path: Path) -> tuple[ConfigEntry, ...] | Message:
-        return self._keep("config", path, lambda: read_config(confinement, path))  # type: ignore[return-value]
+        return self.keep("config", path, lambda: read_config(confinement, path))
 
-    def _keep(self, what: str, path: Path, read: Callable[[], object]) -> object:
+    def keep(self, what: str, path: Path, read: Callable[[], Result]) -> Result | Message:
+        """What `read` gives, or why it gives nothing: anew when the file has changed. what : tells readings of one file apart."""
         state = file_state(path)
         kept = self._kept.get((what, str(path)))
         if kept is not None and kept[0] == state:
-            return kept[1]
+            return kept[1]  # type: ignore[return-value]
+        result: Result | Message
         try:
             result = read()
         except EmbfactorError as error:

@@ -61,9 +61,10 @@ function points(api: Api, now: Current, query: PointsQuery): Wanted<PointsReply>
 }
 
 /** The step on whose axes the points of another step are shown. */
-function referenceOf({ method, axes }: Spec, now: Current, checkpoint: Step): Step | undefined {
-  const isOther = method === "pca" && axes !== OWN_AXES && axes !== checkpoint.checkpoint;
-  return isOther ? now.steps.find((step) => step.checkpoint === axes) : undefined;
+function referenceOf({ method, axes }: Spec, now: Current, shown: Step): PointsQuery["axes"] {
+  const isOther = method === "pca" && axes !== OWN_AXES && axes !== shown.checkpoint;
+  const found = isOther ? now.steps.find((step) => step.checkpoint === axes) : undefined;
+  return found && { checkpoint: found.checkpoint, fingerprint: found.fingerprint };
 }
 
 /** Null where the method must first be told what to tell apart. */
@@ -72,8 +73,7 @@ function pointsQuery(spec: Spec, now: Current, checkpoint: Step, nFactors: numbe
   const column = method === "lda" ? spec.column : undefined;
   const between = method === "line" ? spec.between : undefined;
   if (column === "" || (between !== undefined && !isLine(between))) return null;
-  const reference = referenceOf(spec, now, checkpoint);
-  const axes = reference && { checkpoint: reference.checkpoint, fingerprint: reference.fingerprint };
+  const axes = referenceOf(spec, now, checkpoint);
   const nComponents = wantedComponents(spec, now, method, Math.max(...components) + 1, nFactors);
   return { ...nameOf(now, checkpoint), method, transform, nComponents, axes, column, between };
 }
@@ -110,14 +110,7 @@ export function factorsOf(api: Api, spec: Spec, now: Current, k: number): Wanted
   const { transform } = spec;
   const method = factorMethodOf(spec.method);
   const reference = referenceOf(spec, now, now.checkpoint);
-  const query = {
-    ...nameOf(now),
-    method,
-    transform,
-    k,
-    nTop: N_TOP,
-    reference: reference && { checkpoint: reference.checkpoint, fingerprint: reference.fingerprint },
-  };
+  const query = { ...nameOf(now), method, transform, k, nTop: N_TOP, reference };
   const { fingerprint } = now.checkpoint;
   return within(seriesKey(now, method, transform), [fingerprint, k, reference?.fingerprint], (asking) =>
     api.factors(query, asking),
