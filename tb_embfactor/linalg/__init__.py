@@ -3,8 +3,9 @@
 blocks.py       what a matrix is here: something that yields its rows in blocks, as often as asked
 crew.py         the threads that share a pass; products.py: sums of products, added in place
 moments.py      one pass: second moments, mean, norms, of one matrix or of two with the same rows
-spectrum.py     moments -> singular values with error bounds
-refinement.py   the second pass, for the small end of a spectrum, where the bounds ask for it
+gram.py         second moments of rows as they are, or whitened, which keeps the small end of a spectrum
+refinement.py   second moments -> singular values with error bounds, and what to whiten with where these are poor
+spectrum.py     a matrix -> its spectrum: whether to whiten, and one pass or more
 axes.py         right singular vectors, kept or found on demand
 rotation.py     varimax and ICA of whitened rows; parts.py: non-negative parts
 neighbours.py   the nearest rows of some rows

@@ -12,8 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from tb_embfactor.linalg.blocks import Strips
-from tb_embfactor.linalg.products import subtract_outer
-from tb_embfactor.linalg.refinement import eigh
+from tb_embfactor.linalg.refinement import singular
 
 
 class Axes(Protocol):
@@ -38,20 +37,18 @@ class KnownAxes:
 
 
 class ShiftedAxes:
-    """Of rows with their mean, from the factors of the centred rows: the eigenvectors of V·diag(σ²)·Vᵀ + n·μμᵀ.
+    """Of rows with their mean, from the factors of the centred rows: the right singular vectors of [diag(σ)·Vᵀ; √n·μᵀ].
 
     Cost: O(d³) once, when they are first asked for; a few d×d float64.
     """
 
     def __init__(self, values: np.ndarray, axes: Axes, mean: np.ndarray, n_rows: int) -> None:
-        self._values, self._axes, self._mean, self._n_rows = values, axes, mean, n_rows
+        self._values, self._axes, self._mean_row = values, axes, np.sqrt(n_rows) * mean
 
     @cached_property
     def _vectors(self) -> np.ndarray:
-        scaled = self._axes.leading(len(self._values)) * self._values
-        gram = np.asfortranarray(scaled @ scaled.T)
-        subtract_outer(gram, -self._n_rows * self._mean, self._mean)
-        return signed(eigh(gram)[1])
+        axes = np.ascontiguousarray(self._axes.leading(len(self._values)))  # to the bit the same from the cache
+        return signed(axes @ singular(np.vstack([np.diag(self._values), self._mean_row @ axes]))[1])
 
     def leading(self, k: int) -> np.ndarray:
         return self._vectors[:, :k]

@@ -1,19 +1,21 @@
 """The one pass over the rows that everything else follows from.
 
 Why float64: a Gram matrix squares the condition number. In float32 it loses every singular value below about
-3e-4·σ₁; in float64 it holds them to 1e-6 of σ₁ and better, and a second pass (`refinement.py`) restores the rest.
+3e-4·σ₁; in float64 it holds them to 1e-6 of σ₁ and better, and whitened rows hold the rest (`refinement.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Self, TypeVar
 
 import numpy as np
 
 from tb_embfactor.linalg.blocks import Chunks, Progress, RowBlocks, chunk_rows, pairs, reporting, squared_lengths, usable_rows
 from tb_embfactor.linalg.crew import Crew
+from tb_embfactor.linalg.gram import GramSum, SecondMoments, Whitening
 from tb_embfactor.linalg.products import Map, add_gram, add_product, is_shared, mirror_upper, subtract_outer
 from tb_embfactor.linalg.row_statistics import RowStatistics, RowSummary
 
@@ -24,20 +26,22 @@ Item = TypeVar("Item")
 class Moments:
     """Sums over the usable rows x of a matrix, all float64.
 
-    mean : (d,). gram : (d, d), Σ (x−mean)(x−mean)ᵀ. unit_sum : (d,), Σ x/‖x‖ over the n_nonzero rows that are not zero.
-    norm : of the shifted rows and what their mean left over, ‖x−shift‖_F + √n·‖mean−shift‖; rounding errors of `gram` are
-    proportional to its square. n_roundings : how many meet in one entry of `gram`. rows : zeros and norms.
+    mean : (d,). second : Σ (x−mean)(x−mean)ᵀ, of whitened rows where there was a whitening.
+    unit_sum : (d,), Σ x/‖x‖ over the n_nonzero rows that are not zero. rows : zeros and norms.
     """
 
     n_rows: int
     n_skipped: int
     n_nonzero: int
     mean: np.ndarray
-    gram: np.ndarray
+    second: SecondMoments
     unit_sum: np.ndarray
-    norm: float
-    n_roundings: int
     rows: RowSummary
+
+    @property
+    def rank(self) -> int:
+        """How many singular values of the centred rows can differ from zero."""
+        return min(len(self.mean), self.n_rows - 1)
 
 
 @dataclass(frozen=True)
@@ -56,34 +60,29 @@ class CrossMoments:
     cross: np.ndarray
 
 
-def accumulate(blocks: RowBlocks, progress: Progress | None = None) -> Moments:
+def accumulate(blocks: RowBlocks, progress: Progress | None = None, whitening: Whitening | None = None) -> Moments:
     """Second moments about the mean, in one pass.
 
-    Rows are shifted by the mean of the first block before they are squared, so that a common mean far larger than
-    the spread costs no digits. Rows with NaN or Inf are left out and counted.
+    Rows are shifted by the mean of the whitening, or of the first block, before they are squared, so that a common mean far
+    larger than the spread costs no digits. Rows with NaN or Inf are left out and counted.
 
-    Cost: one pass, V·d² multiply-adds (half of them, by symmetry). Memory: d² float64 for each thread, or once
-    above d = `products.TILE`, and a few blocks.
+    Cost: one pass and V·d² flops; twice that with a whitening. Memory: d² float64 for each thread, or once above
+    d = `products.TILE`, and a few blocks.
     """
     rows = iter(blocks)
     first = next(rows)
-    shift = _provisional_mean(first)
+    shift = whitening.mean if whitening else _provisional_mean(first)
     with Crew() as crew:
         report = reporting(progress, blocks.n_rows)
-        sums = crew.accumulate(lambda: _MomentSums(shift), _from(first, rows), is_shared(blocks.n_columns), report)
-    mirror_upper(sums.gram)
-    offset = sums.total / max(1, sums.n_rows)
-    norm = float(np.sqrt(np.trace(sums.gram)) + np.sqrt(sums.n_rows) * np.linalg.norm(offset))
-    subtract_outer(sums.gram, sums.total, offset)
+        make = partial(_MomentSums, shift, whitening)
+        sums = crew.accumulate(make, _from(first, rows), is_shared(blocks.n_columns), report)
     return Moments(
         n_rows=sums.n_rows,
         n_skipped=blocks.n_rows - sums.n_rows,
         n_nonzero=sums.n_nonzero,
-        mean=shift + offset,
-        gram=sums.gram,
+        mean=shift + sums.total / max(1, sums.n_rows),
+        second=sums.gram.moments(sums.total, sums.n_rows),
         unit_sum=sums.unit_sum,
-        norm=norm,
-        n_roundings=sums.chunks.n_rows + sums.n_products,
         rows=sums.statistics.summary(),
     )
 
@@ -128,16 +127,16 @@ def cross_moments(a: RowBlocks, b: RowBlocks, progress: Progress | None = None) 
 
 
 class _MomentSums:
-    def __init__(self, shift: np.ndarray) -> None:
+    def __init__(self, shift: np.ndarray, whitening: Whitening | None) -> None:
         d = len(shift)
-        self.gram = np.zeros((d, d), order="F")
+        self.gram = GramSum(d, whitening)
         self.total, self.unit_sum = np.zeros(d), np.zeros(d)
-        self.n_rows = self.n_nonzero = self.n_products = 0
+        self.n_rows = self.n_nonzero = 0
         self.statistics = RowStatistics()
-        self._shift, self.chunks = shift, Chunks(chunk_rows(d), d)
+        self._shift, self._chunks = shift, Chunks(chunk_rows(d), d)
 
     def add(self, block: np.ndarray, each: Map) -> None:
-        for chunk in self.chunks.of(block):
+        for chunk in self._chunks.of(block):
             squares = squared_lengths(chunk)
             usable = usable_rows(squares)
             x = chunk if usable.all() else chunk[usable]
@@ -146,19 +145,17 @@ class _MomentSums:
             self.unit_sum += sum_units(x, norms)
             x -= self._shift
             self.total += x.sum(axis=0)
-            add_gram(self.gram, x, each)
+            self.gram.add(x, each)
             self.n_rows += len(x)
             self.n_nonzero += int(np.count_nonzero(norms))
-            self.n_products += 1
 
     def merge(self, other: Self) -> None:
-        self.gram += other.gram
+        self.gram.merge(other.gram)
         self.total += other.total
         self.unit_sum += other.unit_sum
         self.statistics.merge(other.statistics)
         self.n_rows += other.n_rows
         self.n_nonzero += other.n_nonzero
-        self.n_products += other.n_products
 
 
 class _CrossSums:

@@ -38,28 +38,6 @@ def add_gram(total: np.ndarray, rows: np.ndarray, each: Map = map) -> None:
     list(each(add, [(above, beside) for index, beside in enumerate(parts) for above in parts[: index + 1]]))
 
 
-class GramSum:
-    """Σ rowsᵀ·rows, (d, d) float64, product by product, in the upper triangle. n_roundings : how many meet in one entry."""
-
-    def __init__(self, d: int) -> None:
-        self.gram = np.zeros((d, d), order="F")
-        self._largest = self._n_products = 0
-
-    @property
-    def n_roundings(self) -> int:
-        return self._largest + self._n_products
-
-    def add(self, rows: np.ndarray, each: Map) -> None:
-        add_gram(self.gram, rows, each)
-        self._largest = max(self._largest, len(rows))
-        self._n_products += 1
-
-    def merge(self, other: GramSum) -> None:
-        self.gram += other.gram
-        self._largest = max(self._largest, other._largest)
-        self._n_products += other._n_products
-
-
 def add_product(total: np.ndarray, left: np.ndarray, right: np.ndarray, each: Map = map) -> None:
     """total += leftᵀ·right. total : (d, e) float64, columns first. left : (n, d), right : (n, e) float64."""
 
@@ -70,15 +48,16 @@ def add_product(total: np.ndarray, left: np.ndarray, right: np.ndarray, each: Ma
     list(each(add, [(above, beside) for beside in _tiles(total.shape[1]) for above in _tiles(total.shape[0])]))
 
 
-def multiply(rows: np.ndarray, weights: np.ndarray, each: Map = map) -> np.ndarray:
-    """rows·weights, (n, e) float64."""
-    product = np.empty((len(rows), weights.shape[1]))
+def multiply_upper(rows: np.ndarray, upper: np.ndarray, each: Map = map) -> None:
+    """rows = rows·upper, in place. rows : (n, d) float64, rows first. upper : (d, d) float64, triangular, columns first."""
 
-    def write(part: slice) -> None:
-        np.matmul(rows, weights[:, part], out=product[:, part])
+    def multiply(part: slice) -> None:
+        some, d = rows[part], rows.shape[1]
+        sizes = (_int(d), _int(len(some)))
+        _dtrmm(b"L", b"U", b"T", b"N", *sizes, _ONE, _at(upper), _int(d), _at(some), _int(d))
 
-    list(each(write, _tiles(weights.shape[1])))
-    return product
+    n_parts = len(_tiles(rows.shape[1])) if len(rows) else 0  # as many as a product has elsewhere, of rows here
+    list(each(multiply, _slices(len(rows), n_parts)))
 
 
 def mirror_upper(gram: np.ndarray) -> None:
@@ -94,7 +73,10 @@ def subtract_outer(total: np.ndarray, left: np.ndarray, right: np.ndarray) -> No
 
 
 def _tiles(size: int) -> list[slice]:
-    n = -(-size // TILE)
+    return _slices(size, -(-size // TILE))
+
+
+def _slices(size: int, n: int) -> list[slice]:
     return [slice(index * size // n, (index + 1) * size // n) for index in range(n)]
 
 
@@ -109,6 +91,7 @@ def _routine(name: str, n_arguments: int) -> Any:
 
 _dsyrk = _routine("dsyrk", 10)
 _dgemm = _routine("dgemm", 13)
+_dtrmm = _routine("dtrmm", 11)
 _ONE = ctypes.byref(ctypes.c_double(1.0))
 
 

@@ -13,8 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tb_embfactor.linalg.blocks import RowBlocks, finite_rows
+from tb_embfactor.linalg.blocks import Chunks, RowBlocks, finite_rows
+from tb_embfactor.linalg.crew import Crew
 from tb_embfactor.linalg.spectrum import Spectrum, Svd
+
+CACHED = 1 << 16  # numbers of the rows that are mapped at a time: what a processor's own cache holds
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,19 @@ class AffineMap:
 
     def apply(self, blocks: RowBlocks) -> Iterator[np.ndarray]:
         """The mapped rows, block by block, (b, k) float64; NaN for rows with NaN or Inf. One pass."""
-        for raw in blocks:
-            block = raw.astype(np.float64)
-            block[~finite_rows(raw)] = np.nan
-            yield (block - self.offset) @ self.weights
+        with Crew() as crew:
+            yield from crew.map(self._of, blocks)
+
+    def _of(self, block: np.ndarray) -> np.ndarray:
+        mapped = np.empty((len(block), self.weights.shape[1]))
+        chunks = Chunks(max(1, CACHED // len(self.offset)), len(self.offset))
+        start = 0
+        for chunk in chunks.of(block):
+            chunk[~finite_rows(chunk)] = np.nan
+            chunk -= self.offset
+            np.matmul(chunk, self.weights, out=mapped[start : start + len(chunk)])
+            start += len(chunk)
+        return mapped
 
 
 def principal_scores(spectrum: Spectrum, n_components: int) -> AffineMap:

@@ -1,168 +1,154 @@
-"""The small end of a spectrum, which rounding hides in a Gram matrix: a second pass over the rows restores it.
+"""Singular values and right singular vectors from second moments, with bounds, and what to whiten rows with where these are poor.
 
-The first pass gives S + E for the second moments S, with ‖E‖ ≤ ε, and so eigenvectors V. Eigenvalues of at least ε/`LEAD` are
-good as they are. For the others, the tail, rows are multiplied by T = V₂·diag(1/s), where V₂ are the eigenvectors of the
-tail and s² is their eigenvalue or ε, whichever is larger. These products have norms near one, so their Gram matrix H loses
-nothing but what is null, and the eigenvalues of diag(s)·H·diag(s) are those of the tail.
+The eigenvalues of the second moments S of rows W are σ². Rounding moves every one by at most ε = r·u·‖W‖_F² (r roundings meet in
+an entry, u = 2⁻⁵³), so that a small σ drowns where a spectrum is steep. But V·diag(λ)·Vᵀ ≈ S tells how to stretch the rows
+until nothing is small: with s² = λ or ε, whichever is larger, and R from a QR of diag(s)·Vᵀ, the rows Y = W·R⁻¹ have second
+moments H near one. From H = Q·Λ·Qᵀ follow the singular values of W: they are those of K = Λ^½·Qᵀ·R, for KᵀK = RᵀHR = S.
 
-It is the Cholesky-QR idea (Fukaya et al. 2014, "CholeskyQR2") with an eigendecomposition in place of Cholesky, because columns
-may be zero, and of the tail alone, because a few null directions are common and a whole second pass costs three times the first.
+It is CholeskyQR2 (Fukaya et al. 2014) with an eigendecomposition of H in place of Cholesky's, because columns may be zero. R is
+triangular because a product with it costs half of one with V·diag(1/s), and pivoted because then R and R⁻¹ are about as small as
+they can be.
 
-Bounds, with ρ the rounding of H (the roundings that meet in an entry, times u·tr H), for an eigenvalue μ of the tail:
-
-* H: since s² ≤ μ + 2ε on the span of the eigenvectors down to μ, it moves μ by at most ρ(1 + 2ε/μ), relative (Courant–Fischer).
-* The coupling E₁₂ of head and tail: with κ = ε/(least eigenvalue of the head), a congruence by I + A⁻¹E₁₂ leaves
-  diag(A, B − E₂₁A⁻¹E₁₂), so μ moves by at most 2κ + κε/μ, relative (Ostrowski; Ipsen & Nadler 2009 for the idea).
-* The products themselves: d·u·‖W‖_F, absolute in σ, which is what LAPACK has on the whole matrix.
-* The eigenvalues of the small matrix: `eigh_rounding`, absolute in μ.
+Bounds. H is off by ρ at most, so that S is off by ρ·RᵀR. With Q₁ the eigenvectors of H down to λⱼ, and Q₂ the others,
+RᵀR ≤ RᵀQ₁Q₁ᵀR + ‖Q₂ᵀR‖² ≤ S/λⱼ + νⱼ for every j, so that σ² moves by at most ρ·(σ²/λⱼ + νⱼ) (Courant–Fischer). Without whitening
+it is ρ = ε, 1/λⱼ = 0, νⱼ = 1. What the product with R⁻¹ loses, and the decomposition of K, is absolute in σ. For the
+former this is an estimate, not a proof: u·√d·κ·‖W‖_F with κ² = Σⱼ ‖R⁻¹eⱼ‖²·‖eⱼᵀR‖², for errors that are not all of one sign
+(Higham & Mary 2019, "A new approach to probabilistic rounding error analysis").
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Self
 
 import numpy as np
 import scipy.linalg
+from scipy.linalg import lapack
 
-from tb_embfactor.linalg.crew import Crew
-from tb_embfactor.linalg.products import GramSum, Map, is_shared, mirror_upper, multiply, subtract_outer
+from tb_embfactor.linalg.gram import SecondMoments, Whitening
+from tb_embfactor.linalg.products import multiply_upper
 
 UNIT = 2.0**-53
 TINY = float(np.finfo(np.float64).tiny)
-TOLERANCE = 1e-6  # largest relative error of a singular value that is accepted without a second pass
-LEAD = 2e-7  # largest ε/λ of an eigenvalue that is kept from the first pass when there is a second
+TOLERANCE = 1e-6  # largest relative error of a singular value that is accepted without whitening
+LEAST = 1e-6  # of the largest singular value: smaller ones are not worth a third pass
 
 
 @dataclass(frozen=True)
-class Eigen:
-    """Eigenvalues (d,), descending, and eigenvectors (d, d) of second moments.
+class Rounding:
+    """How far second moments S may be off: for every j by at most noise·(S·inverse[j] + rest[j]²), in any direction.
 
-    noise : ε, what any eigenvalue may be off by. rank : how many of them can differ from zero, by the number of rows.
-    norm : ‖W‖_F of the rows.
+    absolute : what any singular value may be off by beside that.
     """
 
-    values: np.ndarray
-    vectors: np.ndarray
     noise: float
-    rank: int
-    norm: float
+    inverse: np.ndarray
+    rest: np.ndarray
+    absolute: float
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """Relative error bounds of singular values, (k,), to first order; Infinity for a value of zero."""
+        bound = np.full(len(values), np.inf)
+        reciprocal = 1 / np.maximum(values, TINY)
+        with np.errstate(over="ignore"):
+            for inverse, rest in zip(self.inverse, self.rest, strict=True):
+                np.minimum(bound, self.noise / 2 * (inverse + (rest * reciprocal) ** 2), out=bound)
+            return np.where(values > 0, bound + self.absolute * reciprocal, np.inf)
 
     @property
-    def is_good(self) -> bool:
-        """Whether every singular value is known to `TOLERANCE`."""
-        return not self.rank or self.noise <= 2 * TOLERANCE * self.values[self.rank - 1]
-
-    @property
-    def factors(self) -> Factors:
-        """Singular values and their bounds as they are."""
-        values = np.sqrt(np.maximum(self.values, 0))
-        bound = self.noise / np.maximum(2 * self.values, self.noise)
-        values[self.rank :], bound[self.rank :] = 0.0, np.inf
-        return Factors(values, self.vectors, bound, UNIT * len(values) * self.norm)
-
-
-@dataclass(frozen=True)
-class Tail:
-    """What a second pass is to find out: the eigenvalues from `start` on. offset : (d,), subtracted from every row, or None."""
-
-    eigen: Eigen
-    offset: np.ndarray | None = None
-
-    @cached_property
-    def start(self) -> int:
-        """How many eigenvalues are good as they are."""
-        return int(np.count_nonzero(self.eigen.noise <= LEAD * self.eigen.values[: self.eigen.rank]))
-
-    @cached_property
-    def scale(self) -> np.ndarray:
-        return np.sqrt(np.maximum(self.eigen.values[self.start :], self.eigen.noise))
-
-    @cached_property
-    def whiten(self) -> np.ndarray:
-        """T, (d, t)."""
-        return self.eigen.vectors[:, self.start :] / self.scale
+    def floor(self) -> float:
+        """What a singular value may have that seems to be zero."""
+        return self.absolute + float(np.sqrt(self.noise)) * float(self.rest[self.noise * self.inverse <= 0.5].min())
 
 
 @dataclass(frozen=True)
 class Factors:
-    """Singular values (d,), descending, right singular vectors (d, d), relative error bounds (d,).
+    """Singular values (d,), descending, and right singular vectors (d, d) of rows about their mean.
 
-    absolute : what a value that is null may really be.
+    rank : how many of them can differ from zero, by the number of rows.
     """
 
     values: np.ndarray
     vectors: np.ndarray
-    bound: np.ndarray
-    absolute: float
+    rounding: Rounding
+    rank: int
+    is_whitened: bool
+
+    @property
+    def is_good(self) -> bool:
+        """Whether every singular value is known to `TOLERANCE`; of whitened rows, every one that is worth it."""
+        if not self.rank or not self.values[0]:
+            return True
+        least = self.values[self.rank - 1 : self.rank]
+        return bool(self.rounding.of(np.maximum(least, LEAST * self.values[0]) if self.is_whitened else least)[0] <= TOLERANCE)
+
+    def whitening(self, mean: np.ndarray) -> Whitening:
+        scale = np.maximum(self.values, max(self.rounding.floor, TINY))
+        factor, order = scipy.linalg.qr(scale[:, None] * self.vectors.T, mode="r", pivoting=True, check_finite=False)
+        factor = np.asfortranarray(factor)
+        return Whitening(mean, order, factor, lapack.dtrtri(factor)[0])
 
 
-Prepare = Callable[[Any], Iterator[np.ndarray]]
+def factor(moments: SecondMoments, rank: int) -> Factors:
+    """The factors of the rows whose second moments these are; they are overwritten. Cost: O(d³); a few d² float64."""
+    d, whitening = len(moments.matrix), moments.whitening
+    noise = (moments.n_roundings + 4) * UNIT * moments.norm**2 + moments.n_roundings * TINY
+    noise += eigh_rounding(d) * float(np.trace(moments.matrix))
+    eigenvalues, vectors = eigh(moments.matrix)
+    roots = np.sqrt(np.maximum(eigenvalues, 0))
+    if whitening is None:
+        values, rounding = roots, Rounding(noise, np.zeros(1), np.ones(1), 0.0)
+    else:
+        turned = np.ascontiguousarray(vectors[:, ::-1].T)  # as they came, the last first: not another d×d
+        multiply_upper(turned, whitening.factor)
+        inverse, rest = _rests(eigenvalues, turned[::-1])
+        turned *= roots[::-1, None]
+        values, right = singular(turned)
+        vectors = turned.T
+        vectors[whitening.order] = right
+        absolute = UNIT * np.sqrt(d) * _growth(whitening) * float(np.linalg.norm(values)) + eigh_rounding(d) * values[0] + TINY
+        rounding = Rounding(noise, inverse, rest, absolute)
+    values[rank:] = 0.0
+    return Factors(values, vectors, rounding, rank, whitening is not None)
 
 
-def refine(
-    tails: list[Tail], items: Iterable[Any], make_prepare: Callable[[], Prepare], seen: Callable[[Any], None] = lambda item: None
-) -> list[Factors]:
-    """Find the tails of one or more spectra of the same rows in one pass.
+def _rests(eigenvalues: np.ndarray, turned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """1/λⱼ and √νⱼ, for each j whose eigenvalue is positive, and before them for none: 0 and ‖R‖_F. turned : (d, d), QᵀR."""
+    unit = np.abs(turned).max()
+    squares = np.sum((turned / unit) ** 2, axis=1)
+    beyond = np.append(np.cumsum(squares[::-1])[::-1], 0.0)
+    n = int(np.count_nonzero(eigenvalues > 0))
+    return np.append(0.0, 1 / eigenvalues[:n]), unit * np.sqrt(beyond[: n + 1])
 
-    tails : those without an offset first, for rows are shifted in place. items : what is read.
-    make_prepare : gives a function from an item to its rows in float64 chunks (b, d), which may be changed; one for each thread.
 
-    Cost: one pass and V·(2·d·t + t²) flops for each tail of t eigenvalues. Memory: t² + d·t float64.
+def _growth(whitening: Whitening) -> float:
+    """κ, at least √d."""
+    unit = np.abs(whitening.factor).max()
+    columns = np.linalg.norm(whitening.inverse * unit, axis=0)
+    return float(np.linalg.norm(columns * np.linalg.norm(whitening.factor / unit, axis=1)))
+
+
+def is_steep(moments: SecondMoments, n_roundings: int, margin: float) -> bool:
+    """Whether it seems that eigenvalues would be lost if `n_roundings` met in an entry. margin : what the least ones may grow by.
+
+    Cost: a Cholesky decomposition, d³/3 flops, and d² float64.
     """
-    with Crew() as crew:
-        share_items = is_shared(len(tails[0].eigen.values))
-        sums = crew.accumulate(lambda: _TailSums(tails, make_prepare()), items, share_items, seen)
-    return [_resolve(tail, *each, sums.n_rows) for tail, each in zip(tails, sums.of_tails, strict=True)]
+    noise = (n_roundings + eigh_rounding(len(moments.matrix)) / UNIT) * UNIT * moments.norm**2
+    upper, failed = lapack.dpotrf(moments.matrix)
+    if failed:
+        return True
+    norm = float(np.abs(moments.matrix).sum(axis=0).max())
+    return bool(noise > 2 * TOLERANCE * margin * norm * lapack.dpocon(upper, norm)[0])
 
 
-class _TailSums:
-    def __init__(self, tails: list[Tail], prepare: Prepare) -> None:
-        self._tails, self._prepare = tails, prepare
-        self.of_tails = [(GramSum(t), np.zeros(t)) for t in (len(tail.scale) for tail in tails)]
-        self.n_rows = 0
-
-    def add(self, item: Any, each: Map) -> None:
-        for x in self._prepare(item):
-            for tail, (squares, total) in zip(self._tails, self.of_tails, strict=True):
-                if tail.offset is not None:
-                    x -= tail.offset
-                whitened = multiply(x, tail.whiten, each)
-                total += whitened.sum(axis=0)
-                squares.add(whitened, each)
-            self.n_rows += len(x)
-
-    def merge(self, other: Self) -> None:
-        for (squares, total), (other_squares, other_total) in zip(self.of_tails, other.of_tails, strict=True):
-            squares.merge(other_squares)
-            total += other_total
-        self.n_rows += other.n_rows
+def singular(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Singular values, descending, and right singular vectors, (d, d) columns, of a small matrix, which is overwritten."""
+    right, values, _ = scipy.linalg.svd(matrix.T, full_matrices=False, overwrite_a=True, check_finite=False)
+    return values, right
 
 
-def _resolve(tail: Tail, whitened: GramSum, total: np.ndarray, n_rows: int) -> Factors:
-    gram = whitened.gram
-    mirror_upper(gram)
-    if tail.offset is not None:  # what rounding of the mean left over
-        subtract_outer(gram, total, total / n_rows)
-    eigen, start, unit = tail.eigen, tail.start, tail.scale[0]
-    rounding = (whitened.n_roundings + len(gram)) * UNIT * float(np.trace(gram))
-    coupling = eigen.noise / eigen.values[start - 1] if start else 0.0
-    gram *= tail.scale / unit
-    gram *= (tail.scale / unit)[:, None]
-    squares, turn = eigh(gram)  # in units of the largest, so that nothing underflows
-    absolute_square = (2 * rounding + coupling) * eigen.noise / unit**2 + eigh_rounding(len(gram))
-    absolute = UNIT * len(eigen.values) * eigen.norm + TINY
-
-    values, bound = eigen.factors.values, eigen.factors.bound
-    values[start:] = unit * np.sqrt(np.maximum(squares, 0))
-    bound[start:] = rounding / 2 + coupling + absolute_square / np.maximum(2 * squares, absolute_square)
-    bound[start:] += absolute / np.maximum(values[start:], absolute)
-    values[eigen.rank :], bound[eigen.rank :] = 0.0, np.inf
-    vectors = np.concatenate([eigen.vectors[:, :start], eigen.vectors[:, start:] @ turn], axis=1)
-    order = np.argsort(-values, kind="stable")
-    return Factors(values[order], vectors[:, order], bound[order], absolute + unit * float(np.sqrt(absolute_square)))
+def singular_values(matrix: np.ndarray) -> np.ndarray:
+    """Singular values, descending, of a small matrix, which is overwritten."""
+    return scipy.linalg.svdvals(matrix, overwrite_a=True, check_finite=False)
 
 
 def eigh(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,30 +1,42 @@
 """Exact singular values and right singular vectors of a matrix that is read in row blocks.
 
-The first pass gives the second moments S; its eigenvalues λ are σ². Rounding disturbs every λ by at most
-ε = r·u·‖W‖_F² (r roundings meet in an entry, u = 2⁻⁵³), so σ is known to ε/(2λ) relative. Where that is not good enough
-(a collapsed or steep spectrum, which is just what people come to see) a second pass finds the small ones (`refinement.py`).
-
-Both spectra, of W as stored and of its centred rows, come from the moments about the mean: WᵀW = S + n·μμᵀ. So where all of S
-is good, those of W as stored follow from the small factor [diag(σ)·Vᵀ; √n·μᵀ], and need no second pass of their own.
+A pass gives the second moments, and they the factors with bounds (`refinement.py`). Where these are not good enough (a collapsed
+or steep spectrum, which is just what people come to see) another pass whitens the rows first; where the first rows of
+many show that it will be so, the first pass does. Both spectra, of W as stored and of its centred rows, come from one pass.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol, TypeVar
 
 import numpy as np
 
 from tb_embfactor.errors import MatrixError
 from tb_embfactor.linalg.axes import Axes, KnownAxes, ShiftedAxes, StripAxes
-from tb_embfactor.linalg.blocks import Chunks, Progress, RowBlocks, Strips, chunk_rows, finite_rows, part_of, reporting
+from tb_embfactor.linalg.blocks import FirstRows, Progress, RowBlocks, Strips, chunk_rows, part_of, reporting
 from tb_embfactor.linalg.crew import BLAS, Crew
+from tb_embfactor.linalg.gram import GramSum, SecondMoments, Whitening
 from tb_embfactor.linalg.moments import Moments, RowSums, accumulate
-from tb_embfactor.linalg.products import GramSum, is_shared, mirror_upper, subtract_outer
-from tb_embfactor.linalg.refinement import TINY, TOLERANCE, UNIT, Eigen, Factors, Tail, eigh, eigh_rounding, eigvalsh, refine
+from tb_embfactor.linalg.products import is_shared
+from tb_embfactor.linalg.refinement import (
+    TINY,
+    TOLERANCE,
+    UNIT,
+    Factors,
+    eigh_rounding,
+    eigvalsh,
+    factor,
+    is_steep,
+    singular_values,
+)
 from tb_embfactor.linalg.row_statistics import RowSummary
 
-ALGORITHM = 3  # part of every cache key: raise it when an answer changes
+ALGORITHM = 4  # part of every cache key: raise it when an answer changes
+MANY, FEW = 32, 4  # times as many rows as columns, at least, are looked at before; so many are
+MOST_PASSES = 3
 
 
 @dataclass(frozen=True)
@@ -76,8 +88,8 @@ def decompose(blocks: RowBlocks, name: str = "the matrix", progress: Progress | 
 
     Raises MatrixError for a matrix without entries or without a finite row.
 
-    Cost for V ≥ d: one pass and V·d² flops; where the error bound asks for it a second pass, of 2·V·d·t + V·t² for t small
-    singular values; plus O(d³). Memory: d² float64 for each thread (once above d = 1024) and a few, whatever V. For V < d the
+    Cost for V ≥ d: one pass and V·d² flops; 2·V·d² where the first rows show a steep spectrum, 3·V·d² where only all of them do;
+    plus O(d³). Memory: d² float64 for each thread (once above d = 1024) and a few, whatever V. For V < d the
     roles of the sides change; right singular vectors are then found when they are asked for, with one more pass.
 
     >>> from tb_embfactor.linalg.blocks import ArrayBlocks
@@ -91,10 +103,9 @@ def decompose(blocks: RowBlocks, name: str = "the matrix", progress: Progress | 
 
 
 def _tall(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
-    moments = accumulate(blocks, part_of(progress, 0, 2))
+    moments, factors, passes = _solve(partial(accumulate, blocks), progress, _at_sight(blocks))
     _require_rows(moments.n_rows, blocks.n_rows, name)
-    stored, centered, passes = _solve(blocks, moments, part_of(progress, 1, 2))
-    progress(1.0)
+    centered = _svd(factors)
     return Spectrum(
         n_rows=moments.n_rows,
         n_skipped=moments.n_skipped,
@@ -102,36 +113,83 @@ def _tall(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
         mean=moments.mean,
         n_nonzero=moments.n_nonzero,
         unit_sum=moments.unit_sum,
-        stored=stored,
+        stored=_with_mean(factors, centered, moments),
         centered=centered,
         passes=passes,
         rows=moments.rows,
     )
 
 
-def _solve(blocks: RowBlocks, moments: Moments, progress: Progress) -> tuple[Svd, Svd, int]:
-    """The factors of the rows as stored, of the centred rows, and how many passes they took. Overwrites the moments."""
-    n, d, mean = moments.n_rows, blocks.n_columns, moments.mean
-    mean_row = np.sqrt(n) * mean
-    gram = moments.gram.copy(order="F")
-    subtract_outer(gram, -mean_row, mean_row)
-    centered = _eigen(moments.gram, moments.norm, moments.n_roundings, rank=min(d, n - 1))
-    norm = moments.norm + float(np.linalg.norm(mean_row))
-    noise = _noise(norm, moments.n_roundings, float(np.trace(gram)), d)
-    if noise <= 2 * TOLERANCE * centered.values[-1]:  # then both are good, for no eigenvalue of `gram` is smaller
-        factors = centered.factors
-        values = eigvalsh(gram)
-        shifted = ShiftedAxes(factors.values, KnownAxes(factors.vectors), mean, n)
-        return Svd(np.sqrt(values), noise / (2 * values), 0.0, shifted), _svd(factors), 1
-    stored = _eigen(gram, norm, moments.n_roundings, rank=min(d, n))
-    if centered.is_good:
-        factors = centered.factors
-        rows = np.vstack([factors.values[:, None] * factors.vectors.T, mean_row])
-        plain = stored.factors if stored.is_good else refine([Tail(stored)], [rows], lambda: _as_is)[0]
-        return _svd(plain, factors.bound[: centered.rank].max(initial=0.0)), _svd(factors), 1
-    tails = ([] if stored.is_good else [Tail(stored)]) + [Tail(centered, mean)]
-    *refined, centered_factors = refine(tails, blocks, lambda: _Usable(d), reporting(progress, blocks.n_rows))
-    return _svd(refined[0] if refined else stored.factors), _svd(centered_factors), 2
+def _at_sight(blocks: RowBlocks) -> Whitening | None:
+    """What to whiten the rows with, where the first of many show a spectrum so steep that they have to be."""
+    n, d = blocks.n_rows, blocks.n_columns
+    if n < MANY * d:
+        return None
+    moments = accumulate(FirstRows(blocks, FEW * d))
+    if moments.n_nonzero < FEW * d / 2:
+        return None
+    margin = (1 - np.sqrt(d / moments.n_rows)) ** -2  # the least eigenvalues of few rows are too small (Marchenko & Pastur 1967)
+    if not is_steep(moments.second, chunk_rows(d) + n // chunk_rows(d), margin):
+        return None
+    return factor(moments.second, moments.rank).whitening(moments.mean)
+
+
+class _Measured(Protocol):
+    @property
+    def second(self) -> SecondMoments: ...
+    @property
+    def mean(self) -> np.ndarray: ...
+    @property
+    def rank(self) -> int: ...
+
+
+M = TypeVar("M", bound=_Measured)
+
+
+def _solve(
+    measure: Callable[[Progress, Whitening | None], M], progress: Progress, whitening: Whitening | None = None
+) -> tuple[M, Factors, int]:
+    """What a pass finds, the factors that follow from it, and how many passes it took until they were good.
+
+    measure : makes a pass.
+    """
+    moments = measure(part_of(progress, 0, 2), whitening)
+    if not np.isfinite(moments.second.norm):  # the first rows were nothing beside the others
+        moments = measure(part_of(progress, 0, 2), None)
+    factors = factor(moments.second, moments.rank)
+    passes = 1
+    while not factors.is_good and passes < MOST_PASSES:
+        whitening = factors.whitening(moments.mean)
+        del moments, factors  # a few d×d
+        moments = measure(part_of(progress, 1, 2), whitening)
+        factors = factor(moments.second, moments.rank)
+        passes += 1
+    progress(1.0)
+    return moments, factors, passes
+
+
+def _with_mean(factors: Factors, centered: Svd, moments: Moments) -> Svd:
+    """The factors of the rows as stored: W = U·diag(σ)·Vᵀ + 1·μᵀ, so WᵀW = V·(diag(σ²) + n·zzᵀ)·Vᵀ with z = Vᵀμ."""
+    n, d = moments.n_rows, len(moments.mean)
+    along = np.sqrt(n) * (moments.mean @ factors.vectors)
+    values, rounding = factors.values, factors.rounding
+    length = float(np.linalg.norm(along))
+    total = float(np.linalg.norm(values)) + length
+    lost = eigh_rounding(d) * total**2
+    if not factors.is_whitened and factors.rank == d and lost <= TOLERANCE * values[-1] ** 2:  # then squares lose nothing
+        gram = np.outer(along, along).T
+        gram[np.diag_indices(d)] += values**2
+        values = np.sqrt(eigvalsh(gram))
+        rounding = replace(rounding, noise=rounding.noise + lost)
+    else:
+        rows = np.zeros((d + 1, d), order="F")
+        rows[np.diag_indices(d)], rows[d] = values, along
+        values = singular_values(rows)
+        values[min(d, n) :] = 0.0
+        of_mean = UNIT * (np.sqrt(moments.second.n_roundings) * total + length)
+        rounding = replace(rounding, absolute=rounding.absolute + of_mean + eigh_rounding(d) * values[0])
+    axes = ShiftedAxes(centered.singular_values, centered.axes, moments.mean, n)
+    return _svd(Factors(values, factors.vectors, rounding, min(d, n), factors.is_whitened), axes)
 
 
 def _wide(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
@@ -155,54 +213,35 @@ def _wide(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
     )
 
 
+@dataclass(frozen=True)
+class _StripMoments:
+    """Of the transpose as it is: its mean row stays. mean : zeros."""
+
+    second: SecondMoments
+    mean: np.ndarray
+    rank: int
+
+
 def _solve_strips(strips: Strips, rank: int, progress: Progress) -> tuple[Svd, int]:
     """The factors of the transpose of some strips, and how many passes they took."""
-    with Crew() as crew:
-        report = reporting(part_of(progress, 0, 2), strips.n_rows)
-        sums = crew.accumulate(lambda: GramSum(strips.n_columns), strips, is_shared(strips.n_columns), report)
-    mirror_upper(sums.gram)
-    eigen = _eigen(sums.gram, float(np.sqrt(np.trace(sums.gram))), sums.n_roundings, rank)
-    factors, passes = eigen.factors, 1
-    if not eigen.is_good:
-        (factors,) = refine([Tail(eigen)], strips, lambda: _as_is, reporting(part_of(progress, 1, 2), strips.n_rows))
-        passes = 2
-    return _svd(factors, axes=StripAxes(strips, factors.vectors, factors.values)), passes
+    nothing = np.zeros(strips.n_columns)
+
+    def measure(progress: Progress, whitening: Whitening | None) -> _StripMoments:
+        with Crew() as crew:
+            make = partial(GramSum, strips.n_columns, whitening)
+            sums = crew.accumulate(make, strips, is_shared(strips.n_columns), reporting(progress, strips.n_rows))
+        return _StripMoments(sums.moments(nothing, strips.n_rows), nothing, rank)
+
+    _, factors, passes = _solve(measure, progress)
+    return _svd(factors, StripAxes(strips, factors.vectors, factors.values)), passes
 
 
-class _Usable:
-    """From a block to its usable rows, in float64 chunks."""
-
-    def __init__(self, n_columns: int) -> None:
-        self._chunks = Chunks(chunk_rows(n_columns), n_columns)
-
-    def __call__(self, block: np.ndarray) -> Iterator[np.ndarray]:
-        for chunk in self._chunks.of(block):
-            usable = finite_rows(chunk)
-            yield chunk if usable.all() else chunk[usable]
-
-
-def _as_is(rows: np.ndarray) -> Iterator[np.ndarray]:
-    yield rows
-
-
-def _eigen(gram: np.ndarray, norm: float, n_roundings: int, rank: int) -> Eigen:
-    """The eigendecomposition of second moments, which are overwritten, with the bound ε on the error of any eigenvalue."""
-    noise = _noise(norm, n_roundings, float(np.trace(gram)), len(gram))
-    return Eigen(*eigh(gram), noise, rank, norm)
-
-
-def _noise(norm: float, n_roundings: int, trace: float, d: int) -> float:
-    """Of the sums, of the eigenvalues, and what is lost where squares are too small for a number."""
-    return (n_roundings + 4) * UNIT * norm**2 + eigh_rounding(d) * trace + n_roundings * TINY
-
-
-def _svd(factors: Factors, inherited: float = 0.0, axes: Axes | None = None) -> Svd:
-    """Put zero where a value may be nothing but rounding. inherited : relative error of the rows that were factored."""
-    bound = factors.bound + inherited
-    null = (bound >= 0.5) | (factors.values <= TINY)
-    null_bound = float(factors.values[null].max(initial=0.0) + factors.absolute) if null.any() else 0.0
-    values = np.where(null, 0.0, factors.values)
-    return Svd(values, np.where(null, np.inf, bound), null_bound, axes or KnownAxes(factors.vectors))
+def _svd(factors: Factors, axes: Axes | None = None) -> Svd:
+    """Put zero where a value may be nothing but rounding."""
+    values, bound = factors.values, factors.rounding.of(factors.values)
+    null = (bound >= 0.5) | (values <= TINY)
+    null_bound = 1.25 * float(values[null].max(initial=0.0)) + factors.rounding.floor if null[: factors.rank].any() else 0.0
+    return Svd(np.where(null, 0.0, values), np.where(null, np.inf, bound), null_bound, axes or KnownAxes(factors.vectors))
 
 
 def _require_rows(n_usable: int, n_rows: int, name: str) -> None:

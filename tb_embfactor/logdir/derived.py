@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tb_embfactor.errors import UsageError
 from tb_embfactor.formats import MatrixInfo
-from tb_embfactor.logdir.model import BLOCK_BYTES, Blocks, Matrix, digest
+from tb_embfactor.logdir.model import Blocks, Matrix, default_block_rows, digest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,7 +134,7 @@ class _Derived(Matrix):
 
     def blocks(self, block_rows: int | None = None) -> Blocks:
         widest = max(self.shape[1], *(part.shape[1] for part in self.parts))
-        return super().blocks(block_rows or max(1, BLOCK_BYTES // (8 * widest)))
+        return super().blocks(block_rows or default_block_rows(widest))
 
 
 class _Product(_Derived):

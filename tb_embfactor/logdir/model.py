@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tb_embfactor.formats import OwnColumn
     from tb_embfactor.logdir.labels import Labels
 
-BLOCK_BYTES = 8 << 20  # of float64: what a pass widens its rows to
+BLOCK_BYTES, BLOCK_STEP = 8 << 20, 512  # of float64, what a pass widens its rows to; rows that are multiplied at a time
 N_KNOWN = 8  # how many names an error lists
 
 
@@ -39,6 +39,12 @@ class Problem:
         return {"path": self.path, "error": self.message.to_json()}
 
 
+def default_block_rows(n_columns: int) -> int:
+    """How many rows are read at a time."""
+    n_rows = max(1, BLOCK_BYTES // (8 * max(1, n_columns)))
+    return n_rows if n_rows < BLOCK_STEP else n_rows // BLOCK_STEP * BLOCK_STEP
+
+
 class Blocks:
     """The rows of a matrix, block by block; each iteration is a new pass over the file.
 
@@ -50,7 +56,7 @@ class Blocks:
         self._matrix = matrix
         self.shape = matrix.shape
         self.n_rows, self.n_columns = matrix.shape
-        self.block_rows = block_rows or max(1, BLOCK_BYTES // (8 * max(1, self.n_columns)))
+        self.block_rows = block_rows or default_block_rows(self.n_columns)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         return self._matrix.read_blocks(self.block_rows)

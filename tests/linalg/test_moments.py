@@ -8,6 +8,7 @@ from planted import centered
 
 from tb_embfactor.linalg import products
 from tb_embfactor.linalg.blocks import ArrayBlocks, IterableBlocks, RowBlocks, pairs
+from tb_embfactor.linalg.gram import Whitening
 from tb_embfactor.linalg.moments import accumulate, cross_moments
 from tb_embfactor.linalg.row_statistics import QUANTILES
 
@@ -29,10 +30,10 @@ def test_the_sums_of_one_matrix(tile: int, monkeypatch: pytest.MonkeyPatch) -> N
     moments = accumulate(ArrayBlocks(matrix))
     assert (moments.n_rows, moments.n_skipped, moments.n_nonzero) == (2996, 4, 2994)
     assert np.allclose(moments.mean, good.mean(axis=0), rtol=1e-13)
-    assert np.allclose(moments.gram, centered(good).T @ centered(good), rtol=1e-12, atol=1e-9)
+    assert np.allclose(moments.second.matrix, centered(good).T @ centered(good), rtol=1e-12, atol=1e-9)
     lengths = np.linalg.norm(good, axis=1)
     assert np.allclose(moments.unit_sum, np.sum(good[lengths > 0] / lengths[lengths > 0, None], axis=0))
-    assert moments.norm >= np.linalg.norm(centered(good))
+    assert moments.second.norm >= np.linalg.norm(centered(good))
     assert moments.rows.n_zero_rows == 2
     assert np.allclose(moments.rows.norm_quantiles, np.quantile(lengths, QUANTILES), rtol=2e-3)
 
@@ -41,8 +42,23 @@ def test_a_first_block_without_a_usable_row() -> None:
     matrix = RNG.normal(size=(400, 3)) + 1e4
     matrix[:200] = np.nan
     moments = accumulate(IterableBlocks([matrix[:200], matrix[200:]]))
-    assert np.allclose(moments.gram, centered(matrix[200:]).T @ centered(matrix[200:]), rtol=1e-6)
+    assert np.allclose(moments.second.matrix, centered(matrix[200:]).T @ centered(matrix[200:]), rtol=1e-6)
     assert accumulate(ArrayBlocks(matrix[:200])).n_rows == 0
+
+
+@pytest.mark.parametrize("tile", [products.TILE, 5])
+def test_the_sums_of_whitened_rows(tile: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "TILE", tile)
+    matrix = with_bad_rows((3000, 12), [5, 700])
+    good = np.delete(matrix, [5, 700], axis=0)
+    order = RNG.permutation(12)
+    factor = np.asfortranarray(np.triu(RNG.normal(size=(12, 12)) + 4 * np.eye(12)))
+    whitening = Whitening(good[:100].mean(axis=0), order, factor, np.asfortranarray(np.linalg.inv(factor)))
+    moments = accumulate(ArrayBlocks(matrix), whitening=whitening)
+    white = centered(good)[:, order] @ np.linalg.inv(factor)
+    assert np.allclose(moments.second.matrix, white.T @ white, rtol=1e-10, atol=1e-9)
+    assert moments.second.norm >= np.linalg.norm(white)
+    assert np.allclose(moments.mean, good.mean(axis=0))
 
 
 def blocks_of(matrix: np.ndarray, n: int) -> RowBlocks:
@@ -68,7 +84,7 @@ def test_a_matrix_with_itself() -> None:
     matrix = RNG.normal(size=(600, 7)) + 1e4
     moments = cross_moments(ArrayBlocks(matrix), ArrayBlocks(matrix))
     assert np.allclose(moments.cross, moments.gram_a, rtol=1e-12)
-    assert np.allclose(moments.gram_a, accumulate(ArrayBlocks(matrix)).gram, rtol=1e-12)
+    assert np.allclose(moments.gram_a, accumulate(ArrayBlocks(matrix)).second.matrix, rtol=1e-12)
 
 
 def test_pairs_of_blocks_hold_the_same_rows() -> None:

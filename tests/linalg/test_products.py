@@ -53,9 +53,15 @@ def test_product(shape: tuple[int, int], n_others: int, layout: str) -> None:
 
 
 @pytest.mark.usefixtures("tile")
-def test_multiply_and_outer() -> None:
-    rows, weights = RNG.normal(size=(9, 12)), RNG.normal(size=(12, 8))
-    assert np.allclose(products.multiply(rows, weights), rows @ weights)
+@pytest.mark.parametrize("shape", SHAPES)
+def test_product_with_a_triangular_matrix(shape: tuple[int, int]) -> None:
+    rows, upper = RNG.normal(size=shape), np.asfortranarray(RNG.normal(size=(shape[1], shape[1])))
+    expected = rows @ np.triu(upper)
+    products.multiply_upper(rows, upper)
+    assert np.allclose(rows, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_outer_product() -> None:
     total = np.asfortranarray(RNG.normal(size=(4, 3)))
     left, right = RNG.normal(size=4), RNG.normal(size=3)
     expected = total - np.outer(left, right)
