@@ -3,8 +3,8 @@
     make bench              (or: python -m benchmarks.run PACKAGES PYTHON [quick])
 
 PACKAGES is where tests/packages.py puts the real embeddings, PYTHON one that has TensorFlow. Writes benchmarks/RESULTS.md and
-benchmarks/results.svg; `quick` takes small tables, to see whether it runs, and prints the text. Needs 8 GB of memory and 4 GB
-of disk, and a quarter of an hour of a machine that does nothing else.
+benchmarks/results.svg; `quick` takes small tables, to see whether it runs, and prints the text. Needs 12 GB of memory and 5 GB
+of disk, and half an hour of a machine that does nothing else.
 """
 
 from __future__ import annotations
@@ -23,31 +23,29 @@ from benchmarks.measuring import in_child
 from benchmarks.picture import Series, draw
 
 HERE = Path(__file__).parent
-_, THIN32, _, _, COVARIANCE64, COVARIANCE32, *_ = CONTENDERS
+THIN64, THIN32, _, _, COVARIANCE64, COVARIANCE32, RANDOMIZED, *_ = CONTENDERS
+REPEATED = (OURS, COVARIANCE64, COVARIANCE32)  # in three rounds, for they take little
 WITHOUT_GPU = {"CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """large : (V, d) of the large table; numpy's SVD is measured on the first `part` rows of it. tail : of the collapsed one.
+    """large : (V, d) of the large table. tail : of the collapsed one.
 
-    rows, columns : of the growing tables, the others being `fixed`; numpy goes to `numpy_rows` and `numpy_columns`.
-    queries : whose neighbours are sought. seconds : of the training job at a time.
+    rows, columns : of the growing tables, the others being `fixed`. queries : whose neighbours are sought.
+    seconds : of the training job at a time.
     """
 
     large: tuple[int, int] = (250_002, 768)
-    part: int = 15_625
     tail: tuple[int, int] = (30_522, 384)
-    rows: tuple[int, ...] = (8192, 32768, 131072)
-    columns: tuple[int, ...] = (128, 512, 2048)
+    rows: tuple[int, ...] = (4096, 8192, 16384, 32768, 65536, 131072, 262144)
+    columns: tuple[int, ...] = (64, 128, 256, 512, 1024, 2048)
     fixed: tuple[int, int] = (16384, 384)
-    numpy_rows: int = 32768
-    numpy_columns: int = 512
     queries: tuple[int, ...] = (1, 100, 1000)
     seconds: float = 4.0
 
 
-SMALL = Sizes((16_000, 64), 4000, (3000, 32), (2048, 4096), (32, 64), (2048, 32), 4096, 64, (1, 10), 0.5)
+SMALL = Sizes((16_000, 64), (3000, 32), (2048, 4096), (32, 64), (2048, 32), (1, 10), 0.5)
 
 
 def measure(real: str | None, tensorflow: str, scratch: str, sizes: Sizes) -> tuple[str, str]:
@@ -64,15 +62,16 @@ def measure(real: str | None, tensorflow: str, scratch: str, sizes: Sizes) -> tu
     say("the tail")
     lines += _tail(table("collapsed", *sizes.tail), sizes.tail)
     say("the large table")
-    lines += _large(large, table("graded", sizes.part, sizes.large[1]), collapsed, sizes)
+    lines += _large(large, collapsed, sizes)
     say("types")
     types = {dtype: table("graded", *sizes.large, dtype) for dtype in ("float32", "float16", "bfloat16")}
     lines += _types(in_child("contenders:passes", types, 2), in_child("contenders:share_of_dsyrk", large, 3))
     say("growth")
     rows = [(n, table("graded", n, sizes.fixed[1])) for n in sizes.rows]
     columns = [(d, table("graded", sizes.fixed[0], d)) for d in sizes.columns]
-    in_rows, in_columns = _grow(rows, sizes.numpy_rows), _grow(columns, sizes.numpy_columns)
-    lines += _growth(in_rows, in_columns, sizes)
+    in_rows, in_columns = _grow(rows), _grow(columns)
+    lines += _growth("rows", in_rows, [_memory((OURS, COVARIANCE64), path) for _, path in rows], sizes)
+    lines += _growth("columns", in_columns, [_memory((OURS, COVARIANCE64), path) for _, path in columns], sizes)
     say("neighbours")
     lines += _neighbours(([(real, "30,522 × 384")] if real else []) + [(large, _shape(sizes.large))], sizes.queries)
     say("reading")
@@ -107,30 +106,25 @@ libraries, from the file to the answer.
 
 
 def _real(path: str) -> Iterator[str]:
-    rounds = {name: 3 if name in (OURS, COVARIANCE64, COVARIANCE32) else 1 for name in (OURS, *CONTENDERS)}
-    found = in_child("contenders:compare", path, rounds)
     memory = _memory((OURS, THIN32, COVARIANCE64, COVARIANCE32), path)
-    yield from _table("A real table: the words of a sentence encoder, 30,522 × 384", found, memory)
+    yield from _table("A real table: the words of a sentence encoder, 30,522 × 384", _compare(path, (OURS, *CONTENDERS)), memory)
 
 
 def _tail(path: str, shape: tuple[int, int]) -> Iterator[str]:
-    found = in_child("contenders:compare", path, {OURS: 3, THIN32: 1, COVARIANCE64: 3, COVARIANCE32: 3})
+    found = _compare(path, (OURS, THIN32, COVARIANCE64, COVARIANCE32))
     yield from _table(f"The tail: {_shape(shape)}, three quarters of the directions at 1e-5 of the others", found, {})
 
 
-def _large(large: str, part: str, collapsed: str, sizes: Sizes) -> Iterator[str]:
-    found = in_child("contenders:compare", large, {OURS: 3, COVARIANCE64: 2, COVARIANCE32: 2}, False)
-    yield from _table(
-        f"A large table: {_shape(sizes.large)}, graded as trained tables are", found, _memory((OURS, COVARIANCE64), large)
-    )
-    of_part = in_child("contenders:compare", part, {OURS: 3, THIN32: 1})
-    yield from _table(f"{sizes.part:,} rows of it, for numpy's SVD, whose time grows as the rows", of_part, {})
-    clock, cpu = (of_part[THIN32][key] * sizes.large[0] / sizes.part for key in ("seconds", "cpu"))
-    times = f"{clock / found[OURS]['seconds']:.0f} ({cpu / found[OURS]['cpu']:.0f})"
-    yield f"""
-For all {sizes.large[0]:,} rows that is {clock:.0f} s, {cpu:.0f} s of the processors: {times} times what tb_embfactor takes."""
-    found = in_child("contenders:compare", collapsed, {OURS: 2, COVARIANCE64: 1}, False)
-    yield from _table("The large table collapsed as above, which takes the second pass", found, _memory((OURS,), collapsed))
+def _large(large: str, collapsed: str, sizes: Sizes) -> Iterator[str]:
+    memory = _memory((OURS, THIN32, COVARIANCE64), large)
+    title = f"A large table: {_shape(sizes.large)}, graded as trained tables are"
+    yield from _table(title, _compare(large, (OURS, *CONTENDERS)), memory)
+    found = _compare(collapsed, (OURS, THIN64, THIN32, COVARIANCE64, COVARIANCE32))
+    yield from _table("The large table collapsed as above", found, _memory((OURS,), collapsed))
+
+
+def _compare(path: str, names: tuple[str, ...]) -> dict[str, Any]:
+    return in_child("contenders:compare", path, {name: 3 if name in REPEATED else 1 for name in names})
 
 
 def _memory(names: tuple[str, ...], path: str) -> dict[str, int]:
@@ -158,25 +152,23 @@ def _types(found: dict[str, dict[str, float]], alone: dict[str, float]) -> Itera
 The pass, with reading, decoding, norms and zeros, takes {alone["pass"]:.2f} s of all: {share} of that rate."""
 
 
-def _grow(paths: list[tuple[int, str]], numpy_until: int) -> Series:
-    series: Series = {name: [] for name in (OURS, COVARIANCE64, THIN32)}
+def _grow(paths: list[tuple[int, str]]) -> Series:
+    series: Series = {name: [] for name in (OURS, COVARIANCE64, THIN32, RANDOMIZED)}
     for size, path in paths:
-        rounds = {OURS: 3, COVARIANCE64: 3} | ({THIN32: 1} if size <= numpy_until else {})
-        for name, item in in_child("contenders:compare", path, rounds, False).items():
+        for name, item in in_child("contenders:compare", path, dict.fromkeys(series, 3), False).items():
             series[name].append((size, item["seconds"]))
     return series
 
 
-def _growth(in_rows: Series, in_columns: Series, sizes: Sizes) -> Iterator[str]:
-    for title, series in (
-        (f"More rows, of {sizes.fixed[1]} columns: seconds", in_rows),
-        (f"More columns, of {sizes.fixed[0]:,} rows: seconds", in_columns),
-    ):
-        marks = [f"{size:,}" for size, _ in series[OURS]]
-        yield from ["", f"## {title}", "", f"| | {' | '.join(marks)} |", f"|---|{'---|' * len(marks)}"]
-        for name, points in series.items():
-            cells = [f"{seconds:.2f}" for _, seconds in points] + [""] * (len(marks) - len(points))
-            yield f"| {name} | {' | '.join(cells)} |"
+def _growth(what: str, series: Series, memory: list[dict[str, int]], sizes: Sizes) -> Iterator[str]:
+    fixed = f"{sizes.fixed[1]} columns" if what == "rows" else f"{sizes.fixed[0]:,} rows"
+    marks = [f"{size:,}" for size, _ in series[OURS]]
+    yield from ["", f"## More {what}, of {fixed}: seconds, and memory", ""]
+    yield from [f"| | {' | '.join(marks)} |", f"|---|{'---|' * len(marks)}"]
+    for name, points in series.items():
+        yield f"| {name} | {' | '.join(f'{seconds:.3f}' for _, seconds in points)} |"
+    for name in memory[0]:
+        yield f"| {name}: memory | {' | '.join(f'{peaks[name] / 1e6:,.0f} MB' for peaks in memory)} |"
 
 
 def _neighbours(tables: list[tuple[str, str]], queries: tuple[int, ...]) -> Iterator[str]:

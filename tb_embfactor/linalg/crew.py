@@ -14,6 +14,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import cache
 from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
@@ -67,9 +68,9 @@ class Blas:
             return self.n_threads
         with self._lock:
             if self._n_inside == 0:
-                controller = ThreadpoolController().select(user_api="blas")
-                self._n_found = max((library["num_threads"] for library in controller.info()), default=1)
-                self._limit = controller.limit(limits=1)
+                libraries = _blas_libraries()
+                self._n_found = max((library["num_threads"] for library in libraries.info()), default=1)
+                self._limit = libraries.limit(limits=1)
             self._n_inside += 1
             return self._n_found
 
@@ -80,6 +81,12 @@ class Blas:
             self._n_inside -= 1
             if self._n_inside == 0:
                 self._limit.restore_original_limits()
+
+
+@cache
+def _blas_libraries() -> Any:
+    """Those of numpy and SciPy, which `products` has loaded. Looking for them takes 2 ms."""
+    return ThreadpoolController().select(user_api="blas")
 
 
 BLAS = Blas()

@@ -35,7 +35,8 @@ from tb_embfactor.linalg.refinement import (
 from tb_embfactor.linalg.row_statistics import RowSummary
 
 ALGORITHM = 4  # part of every cache key: raise it when an answer changes
-MANY, FEW = 32, 4  # times as many rows as columns, at least, are looked at before; so many are
+MANY, LARGE = 32, 1 << 17  # times as many rows as columns, and entries, from which on the first rows are looked at before
+FEW = 4  # times as many rows as columns are looked at
 MOST_PASSES = 3
 
 
@@ -123,7 +124,7 @@ def _tall(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
 def _at_sight(blocks: RowBlocks) -> Whitening | None:
     """What to whiten the rows with, where the first of many show a spectrum so steep that they have to be."""
     n, d = blocks.n_rows, blocks.n_columns
-    if n < MANY * d:
+    if n < MANY * d or n * d < LARGE:
         return None
     moments = accumulate(FirstRows(blocks, FEW * d))
     if moments.n_nonzero < FEW * d / 2:
