@@ -12,8 +12,8 @@ they can be.
 Bounds. H is off by ρ at most, so that S is off by ρ·RᵀR. With Q₁ the eigenvectors of H down to λⱼ, and Q₂ the others,
 RᵀR ≤ RᵀQ₁Q₁ᵀR + ‖Q₂ᵀR‖² ≤ S/λⱼ + νⱼ for every j, so that σ² moves by at most ρ·(σ²/λⱼ + νⱼ) (Courant–Fischer). Without whitening
 it is ρ = ε, 1/λⱼ = 0, νⱼ = 1. What the product with R⁻¹ loses, and the decomposition of K, is absolute in σ. For the
-former this is an estimate, not a proof: u·√d·κ·‖W‖_F with κ² = Σⱼ ‖R⁻¹eⱼ‖²·‖eⱼᵀR‖², for errors that are not all of one sign
-(Higham & Mary 2019, "A new approach to probabilistic rounding error analysis").
+former this is an estimate, not a proof: some u·κ·‖W‖_F with κ² = Σⱼ ‖R⁻¹eⱼ‖²·‖eⱼᵀR‖², for errors whose signs are as good as random
+(Higham & Mary 2019, "A new approach to probabilistic rounding error analysis"); four times that is what we say.
 """
 
 from __future__ import annotations
@@ -47,12 +47,17 @@ class Rounding:
 
     def of(self, values: np.ndarray) -> np.ndarray:
         """Relative error bounds of singular values, (k,), to first order; Infinity for a value of zero."""
-        bound = np.full(len(values), np.inf)
-        reciprocal = 1 / np.maximum(values, TINY)
+        with np.errstate(over="ignore"):
+            bound = self.of_moments(values) + self.absolute / np.maximum(values, TINY)
+        return np.where(values > 0, bound, np.inf)
+
+    def of_moments(self, values: np.ndarray) -> np.ndarray:
+        """The part of it that another whitening would make smaller."""
+        bound, reciprocal = np.full(len(values), np.inf), 1 / np.maximum(values, TINY)
         with np.errstate(over="ignore"):
             for inverse, rest in zip(self.inverse, self.rest, strict=True):
                 np.minimum(bound, self.noise / 2 * (inverse + (rest * reciprocal) ** 2), out=bound)
-            return np.where(values > 0, bound + self.absolute * reciprocal, np.inf)
+        return bound
 
     @property
     def floor(self) -> float:
@@ -79,7 +84,9 @@ class Factors:
         if not self.rank or not self.values[0]:
             return True
         least = self.values[self.rank - 1 : self.rank]
-        return bool(self.rounding.of(np.maximum(least, LEAST * self.values[0]) if self.is_whitened else least)[0] <= TOLERANCE)
+        if self.is_whitened:
+            least = np.maximum(least, LEAST * self.values[0])
+        return bool(self.rounding.of_moments(least)[0] <= TOLERANCE)
 
     def whitening(self, mean: np.ndarray) -> Whitening:
         scale = np.maximum(self.values, max(self.rounding.floor, TINY))
@@ -105,7 +112,7 @@ def factor(moments: SecondMoments, rank: int) -> Factors:
         values, right = singular(turned)
         vectors = turned.T
         vectors[whitening.order] = right
-        absolute = UNIT * np.sqrt(d) * _growth(whitening) * float(np.linalg.norm(values)) + eigh_rounding(d) * values[0] + TINY
+        absolute = 4 * UNIT * _growth(whitening) * float(np.linalg.norm(values)) + eigh_rounding(d) * values[0] + TINY
         rounding = Rounding(noise, inverse, rest, absolute)
     values[rank:] = 0.0
     return Factors(values, vectors, rounding, rank, whitening is not None)
