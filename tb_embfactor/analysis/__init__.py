@@ -2,6 +2,7 @@
 
 factorization.py   factorize(): a matrix and its factors W = U S Vᵀ
 movement.py        which rows are what they were at another checkpoint
+drift.py           how far a matrix has come from another checkpoint, whatever way its axes were turned
 verdicts.py        what the numbers mean, in plain words
 numbers/           metrics(): the named numbers, each with its formula and source
 ranks.py           suggested_ranks(): how many directions to keep, by every rule

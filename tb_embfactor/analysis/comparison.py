@@ -89,10 +89,9 @@ def compare(
     if moments is None or moments.n_rows < 2:
         n_rows = moments.n_rows if moments else 0
         raise MatrixError("no_matched_rows", a=name_a, b=name_b, n_rows=n_rows, match=match)
-    spreads = bool(np.trace(moments.gram_a) > 0 and np.trace(moments.gram_b) > 0)
     measures: dict[str, float | list[float] | None] = dict.fromkeys(MEASURES)
     changed: tuple[Changed, ...] = ()
-    if spreads:
+    if comparison.has_spread(moments):
         disparity, rotation, scale = comparison.procrustes(moments)
         measures |= _measures(moments) | {"procrustes": disparity}
         farthest = _changes(matched_a, matched_b, moments, rotation * scale, n_top)

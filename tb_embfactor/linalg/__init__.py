@@ -12,6 +12,7 @@ neighbours.py   the nearest rows of some rows
 degeneracy.py   directions that cannot be told apart, and axes followed from step to step
 sampling.py, extremes.py   rows for a search; the rows with the most and the least of a factor
 comparison.py   two matrices with the same rows, from their second moments
+relation.py     two matrices whose spectra are known: only what lies between them takes a pass
 noise.py        where noise ends: limit laws and the ranks that follow from them
 row_statistics.py, histogram.py   zeros and norms, from the same pass
 projection.py   factors -> the affine map that puts every row into a plane or a space

@@ -10,7 +10,7 @@ from tb_embfactor.transforms import STEPS
 
 SUBJECTS = {
     "matrix": "Of a matrix",
-    "run": "Of a matrix and what it was at the run's first checkpoint",
+    "run": "Of a matrix and what it was at an earlier checkpoint of the run",
     "pair": "Of two matrices over matched rows",
 }
 

@@ -10,7 +10,7 @@ from tb_embfactor.linalg.spectrum import Spectrum
 
 Number = float | int | bool | list[float] | None
 Subject = Literal["matrix", "run", "pair"]
-"""What a number is of: a matrix alone, a matrix and the run's first checkpoint of it, two matrices."""
+"""What a number is of: a matrix alone, a matrix and what it was at an earlier checkpoint of the run, two matrices."""
 
 
 @dataclass(frozen=True)

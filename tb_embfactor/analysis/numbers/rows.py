@@ -1,4 +1,4 @@
-"""Numbers of the rows: how they point, how long they are, which are empty, and which never moved."""
+"""Numbers of the rows: how they point, how long they are, which are empty, which never moved, and how far all have come."""
 
 from __future__ import annotations
 
@@ -64,4 +64,44 @@ describe(
     "How many columns are to the bit what they were at the first checkpoint of the run.",
     "#{column(t) = column(0)}",
     "by comparing",
+)
+
+_CKA = "‖C‖²_F/(‖A‖_F‖B‖_F); A, B the centred second moments now and then, C those between the two"
+_PROCRUSTES = "1 − ‖C‖²_*/(tr A·tr B); less than 10⁻¹² is given as 0"
+_OF_CKA, _OF_PROCRUSTES = "Kornblith et al. 2019", "Schönemann 1966; Gower 1975 (as scipy.spatial.procrustes)"
+
+describe(
+    "run",
+    "cka_first",
+    "CKA to first step",
+    "Linear CKA with the first checkpoint of the run: how much of the distances among the rows is still as it was, 0 to 1. "
+    "Turning or scaling all rows does not change it.",
+    _CKA,
+    _OF_CKA,
+)
+describe(
+    "run",
+    "cka_previous",
+    "CKA to previous step",
+    "Linear CKA with the checkpoint before: near 1 when the embedding has stopped changing, lower where it jumped.",
+    _CKA,
+    _OF_CKA,
+)
+describe(
+    "run",
+    "procrustes_first",
+    "Procrustes to first step",
+    "What turning and scaling, as well as can be, leaves between the rows and those of the run's first checkpoint: 0 for the "
+    "same shape, at most 1.",
+    _PROCRUSTES,
+    _OF_PROCRUSTES,
+)
+describe(
+    "run",
+    "procrustes_previous",
+    "Procrustes to previous step",
+    "What turning and scaling leaves between the rows and those of the checkpoint before: near 0 when the embedding has stopped "
+    "changing, higher where it jumped.",
+    _PROCRUSTES,
+    _OF_PROCRUSTES,
 )
