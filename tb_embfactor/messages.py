@@ -118,6 +118,7 @@ TEMPLATES: dict[str, str] = {
     "verdict_unknown": "Too small to tell learning from chance. That takes at least 50 on the longer side and 9 on the shorter.",
     # Worker
     "task_movement": "Comparing {matrix} of {checkpoint} with the first checkpoint",
+    "task_drift": "Measuring how far {matrix} of {checkpoint} has come from an earlier checkpoint",
     "task_scan": "Looking for checkpoints",
     "task_estimated_points": "Sampling {matrix} of {checkpoint}",
     "points_estimated": "A sample until all rows are read: {n} rows, on axes that half of them suggest. The other half finds the "

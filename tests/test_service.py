@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tiny_format
 from support import N_COLUMNS, N_ROWS, all_spectra, eventually, full_disk, table, write_run
 
-from tb_embfactor import arrays, formats
+from tb_embfactor import arrays, compare, formats
+from tb_embfactor.analysis.drift import DRIFT
 from tb_embfactor.errors import IncompleteError, NotFoundError, WorkerError
 from tb_embfactor.linalg.estimate import Sample
+from tb_embfactor.messages import Message
 from tb_embfactor.service import Pending, Service
-from tb_embfactor.service.answers import GLANCE
+from tb_embfactor.service.answers import GLANCE, Answers
 from tb_embfactor.worker import Settings
+from tb_embfactor.worker.process import Job, Rank, Worker
 
 RUN, TABLE = "run", "table"
 
@@ -240,6 +244,18 @@ def test_without_a_cache_directory_everything_still_works(open_service: Callable
     assert isinstance(service.points(RUN, "run/step_0.tiny", TABLE), bytes)
 
 
+def test_answers_in_memory_make_room_for_later_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tb_embfactor.service.answers._MEMORY_BYTES", 100)
+    answers = Answers(Worker(Settings(logdir="")), None)
+    for key, size in (("first", 40), ("second", 50), ("second", 50), ("second", 60)):
+        answers._remember(key, bytes(size))
+    assert answers.known("second") and answers.known("first"), "one key counts once"
+    answers._remember("third", bytes(1))
+    assert answers.known("second") is None, "looked at longest ago"
+    answers._remember("large", bytes(1000))
+    assert [len(answers.known(key) or b"") for key in ("first", "third", "large")] == [0, 0, 1000]
+
+
 def test_an_answer_that_was_harmed_on_disk_is_computed_again(open_service: Callable[..., Service], tmp_path: Path) -> None:
     first = open_service()
     before, _ = all_spectra(lambda: first.spectra(RUN, TABLE))
@@ -304,6 +320,97 @@ def test_rows_that_never_moved(open_service: Callable[..., Service], logs: Path)
     assert [entry["metrics"]["columns_unmoved"] for entry in info["checkpoints"]] == [None, 0, 1]
 
 
+def drift(info: dict) -> list[list[float | None]]:
+    return [[entry["metrics"][key] for key in DRIFT] for entry in info["checkpoints"]]
+
+
+def test_how_far_a_matrix_has_come(open_service: Callable[..., Service], tmp_path: Path) -> None:
+    service = open_service()
+    _, info = all_spectra(lambda: service.spectra(RUN, TABLE))
+    matrices = [table(step) for step in (0, 10, 20)]
+    (first_to_second, second_to_third, first_to_third) = (
+        compare(matrices[now], matrices[then]).measures for then, now in ((0, 1), (1, 2), (0, 2))
+    )
+    expected = [
+        [first_to_second[key] for key in ("linear_cka", "linear_cka", "procrustes", "procrustes")],
+        [measures[key] for key in ("linear_cka", "procrustes") for measures in (first_to_third, second_to_third)],
+    ]
+    assert np.allclose(np.array(drift(info)[1:], float), expected, rtol=1e-9)
+    assert drift(info)[0] == [None] * 4, "nothing came before it"
+    _, of_rows = all_spectra(lambda: service.spectra(RUN, TABLE, transform="relu"))
+    activated = [np.maximum(matrix, 0) for matrix in matrices]
+    assert drift(of_rows)[2][1] == pytest.approx(compare(activated[2], activated[1]).measures["linear_cka"], rel=1e-9)
+
+
+def submissions(service: Service, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict, Rank]]:
+    """Grows with what is queued: the task, its parameters and its rank."""
+    queued: list[tuple[str, dict, Rank]] = []
+    submit = service._worker.submit
+
+    def noted(task: str, params: dict, title: Message, key: str, rank: Rank = (0,), **more: Any) -> Job:
+        queued.append((task, params, rank))
+        return submit(task, params, title, key, rank, **more)
+
+    monkeypatch.setattr(service._worker, "submit", noted)
+    return queued
+
+
+def test_drift_comes_after_the_spectra_of_the_view(open_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch) -> None:
+    service = open_service()
+    queued = submissions(service, monkeypatch)
+    all_spectra(lambda: service.spectra(RUN, TABLE, first="run/step_10.tiny"))
+    spectra = [rank for task, _, rank in queued if task in ("spectrum", "movement")]
+    drifts = {(params["checkpoint"], params["then"]): rank for task, params, rank in queued if task == "drift"}
+    assert list(drifts) and max(rank[2] for rank in spectra) < min(rank[2] for rank in drifts.values())
+    assert set(drifts) == {
+        ("run/step_10.tiny", "run/step_0.tiny"),
+        ("run/step_20.tiny", "run/step_0.tiny"),
+        ("run/step_20.tiny", "run/step_10.tiny"),
+    }
+    assert min(drifts.values(), key=lambda rank: rank[2:]) == drifts["run/step_10.tiny", "run/step_0.tiny"], "what is looked at"
+
+
+def test_no_drift_where_rows_are_not_the_same_or_cannot_be_read(
+    open_service: Callable[..., Service], logs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grown = np.vstack([table(30), table(31)])
+    tiny_format.write(logs / RUN / "step_30.tiny", grown, 30)
+    tiny_format.write(logs / RUN / "step_40.tiny", np.vstack([table(40), table(31)]), 40)
+    tiny_format.write(logs / RUN / "step_50.tiny", np.full((N_ROWS, N_COLUMNS), 668.0), 50)
+    tiny_format.write(logs / RUN / "step_60.tiny", table(60), 60)
+    service = open_service()
+    queued = submissions(service, monkeypatch)
+    _, info = all_spectra(lambda: service.spectra(RUN, TABLE))
+    assert [entry["state"] for entry in info["checkpoints"]] == ["done"] * 5 + ["failed", "done"]
+    known = [[number is not None for number in numbers] for numbers in drift({"checkpoints": info["checkpoints"][:5]})]
+    assert known == [[False] * 4, [True] * 4, [True] * 4, [False] * 4, [False, True] * 2]
+    assert [number is not None for number in drift({"checkpoints": info["checkpoints"][6:]})[0]] == [True, False] * 2
+    assert {"run/step_50.tiny"}.isdisjoint(
+        {name for task, params, _ in queued if task == "drift" for name in (params["checkpoint"], params["then"])}
+    ), "what ended the worker once is left alone"
+
+
+def test_what_was_known_of_a_checkpoint_that_is_gone_stays(open_service: Callable[..., Service], logs: Path) -> None:
+    service = open_service()
+    _, before = all_spectra(lambda: service.spectra(RUN, TABLE))
+    (logs / RUN / "step_0.tiny").unlink()
+    tiny_format.write(logs / RUN / "step_30.tiny", table(30), 30)
+    rescanned(service, lambda catalogue: catalogue["runs"][0]["checkpoints"][0]["gone"] and len(ids(catalogue)) == 4)
+    _, after = all_spectra(lambda: service.spectra(RUN, TABLE))
+    assert [entry["metrics"] for entry in after["checkpoints"][:3]] == [entry["metrics"] for entry in before["checkpoints"]]
+    assert [number is not None for number in drift(after)[3]] == [False, True] * 2, "of the later one only what it can be told"
+    assert after["checkpoints"][3]["metrics"]["rows_unmoved"] is None
+
+
+def test_a_series_reopens_with_its_drift(open_service: Callable[..., Service]) -> None:
+    first = open_service()
+    _, before = all_spectra(lambda: first.spectra(RUN, TABLE))
+    first.close()
+    second = open_service()
+    second._worker.close()  # from here on nothing can be computed
+    assert drift(arrays.decode_info(second.spectra(RUN, TABLE))) == drift(before)
+
+
 def test_large_tables_wait_until_somebody_asks(open_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tb_embfactor.service.effort.UNASKED_BYTES", 1000)
     service = open_service()
@@ -314,9 +421,23 @@ def test_large_tables_wait_until_somebody_asks(open_service: Callable[..., Servi
     assert (item["state"], item["bytes"], item["verdicts"]) == ("waiting", 4 * N_ROWS * N_COLUMNS, [])
     _, info = all_spectra(lambda: service.spectra(RUN, TABLE, ask=True))
     assert [entry["state"] for entry in info["checkpoints"]] == ["done"] * 3
-    assert arrays.decode_info(service.spectra(RUN, TABLE))["checkpoints"][0]["state"] == "done", "known ones need no asking"
+    assert None not in drift(info)[2]
+    assert arrays.decode_info(service.spectra(RUN, TABLE))["checkpoints"] == info["checkpoints"], "what is known needs no asking"
     overview = service.overview()
     assert (overview["n_pending"], overview["items"][0]["state"]) == (0, "done")
+
+
+def test_drift_of_large_tables_waits_too(open_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tb_embfactor.service.effort.UNASKED_BYTES", 1000)
+    service = open_service()
+    queued = submissions(service, monkeypatch)
+    for step in (0, 10, 20):
+        names = {"run": RUN, "checkpoint": f"run/step_{step}.tiny", "matrix": TABLE}
+        service._answers.wait("spectrum", service.listing.find(**names)[0], {**names, "transform": ""}, 30)
+    _, info = all_spectra(lambda: service.spectra(RUN, TABLE))
+    assert [entry["state"] for entry in info["checkpoints"]] == ["done"] * 3
+    assert drift(info) == [[None] * 4] * 3
+    assert "drift" not in {task for task, _, _ in queued}
 
 
 def test_a_sample_is_looked_at_where_a_pass_takes_long(

@@ -57,6 +57,7 @@ class Answers:
         self._worker = worker
         self._cache = cache.Cache(Path(cache_directory) if cache_directory else None)
         self._memory: OrderedDict[str, bytes] = OrderedDict()
+        self._n_bytes = 0  # of all in memory: a series remembers hundreds of answers at a time
         self._failed: dict[str, EmbfactorError] = {}  # by key: what would only fail again
         self._lock = threading.Lock()
         self._clock = itertools.count(1)
@@ -143,9 +144,10 @@ class Answers:
 
     def _remember(self, key: str, body: bytes) -> None:
         with self._lock:
+            self._n_bytes += len(body) - len(self._memory.pop(key, b""))
             self._memory[key] = body
-            while len(self._memory) > 1 and sum(map(len, self._memory.values())) > _MEMORY_BYTES:
-                self._memory.popitem(last=False)
+            while len(self._memory) > 1 and self._n_bytes > _MEMORY_BYTES:
+                self._n_bytes -= len(self._memory.popitem(last=False)[1])
 
 
 def _title(task: str, params: dict[str, Any]) -> Message:

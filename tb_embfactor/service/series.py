@@ -31,7 +31,7 @@ class Step:
 
 
 class Series:
-    """Spectra, numbers and movements, step by step. Never waits: what is missing is queued with the rank that is given."""
+    """Spectra, numbers, movement and drift, step by step. Never waits: what is missing is queued with the rank that is given."""
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
@@ -60,6 +60,12 @@ class Series:
             for name, row in values.items():
                 tensors[name][index, : len(row)] = row
             n_pending += n_missing
+        for index, step in enumerate(steps):
+            if entries[index]["state"] == "done":
+                behind = None if waits(step.listed) and not ask else (VIEWED, -now, 3, not looked_at[index], index)
+                drift, n_missing = self._drift(steps, entries, index, transform, behind)
+                entries[index]["metrics"] |= drift
+                n_pending += n_missing
         info = {"run": steps[0].run, "matrix": steps[0].matrix, "transform": transform, "shape": shape}
         return arrays.encode(tensors, {**info, "n_pending": n_pending, "checkpoints": entries})
 
@@ -85,6 +91,24 @@ class Series:
         numbers["metrics"] |= moved
         found = verdicts_json(numbers["metrics"], step, index == 0 < len(steps) - 1)
         return entry | {"state": "done", **numbers, "verdicts": found}, values, int(is_missing)
+
+    def _drift(
+        self, steps: list[Step], entries: list[dict[str, Any]], index: int, transform: str, rank: Rank | None
+    ) -> tuple[dict[str, float | None], int]:
+        """How far a step has come from the first one and from the one before, and how many answers are on their way.
+
+        Looked for once the spectra of both are known: they halve the work, and a step that cannot be read fails only once.
+        """
+        from tb_embfactor.analysis.drift import DRIFT, earlier, name_drift
+
+        numbers: dict[str, float | None] = dict.fromkeys(DRIFT)
+        missing = set()
+        for since, at in earlier(index):
+            if entries[at]["state"] == "done":
+                found, is_missing = self._beside("drift", steps[at], steps[index], {"transform": transform}, rank)
+                numbers |= name_drift(found, since)
+                missing |= {at} if is_missing else set()
+        return numbers, len(missing)
 
     def spectrum(self, step: Step, transform: str, rank: Rank | None) -> bytes | EmbfactorError | None:
         """The spectrum of one step, or why there is none; None where it is not known yet."""
@@ -136,16 +160,23 @@ class Series:
     def movement(self, first: Step, step: Step, rank: Rank | None) -> tuple[dict[str, int | None], bool]:
         """The numbers of what is still as it was at the first step, and whether they are being found out."""
         from tb_embfactor.analysis.movement import MOVEMENT
+
+        found, is_missing = self._beside("movement", first, step, {}, rank)
+        return dict.fromkeys(MOVEMENT) | found, is_missing
+
+    def _beside(
+        self, task: str, then: Step, step: Step, params: dict[str, str], rank: Rank | None
+    ) -> tuple[dict[str, Any], bool]:
+        """What a task says of a step beside an earlier one of the same shape, and whether that is on its way."""
         from tb_embfactor.arrays import decode_info
 
-        unknown: dict[str, int | None] = dict.fromkeys(MOVEMENT)
-        then = first.checkpoint
-        is_other = first.listed["shape"] != step.listed["shape"]
-        if then["checkpoint"] == step.checkpoint["checkpoint"] or then["gone"] or is_other:
-            return unknown, False
-        params = {**step.names, "first": then["checkpoint"]}
-        body = self._answers.queue("movement", step.checkpoint, params, rank, first_at=then["fingerprint"])
-        return (decode_info(body)["metrics"] if isinstance(body, bytes) else unknown), body is None and rank is not None
+        before = then.checkpoint
+        if before["checkpoint"] == step.checkpoint["checkpoint"] or then.listed["shape"] != step.listed["shape"]:
+            return {}, False
+        rank = None if before["gone"] else rank  # then it is known or never will be
+        asked = {**step.names, **params, "then": before["checkpoint"]}
+        body = self._answers.queue(task, step.checkpoint, asked, rank, then_at=before["fingerprint"])
+        return (decode_info(body)["metrics"] if isinstance(body, bytes) else {}), body is None and rank is not None
 
     def _key(self, step: Step, transform: str) -> str:
         return self._answers.key("spectrum", step.checkpoint, {**step.names, "transform": transform})

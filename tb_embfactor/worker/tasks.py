@@ -12,6 +12,7 @@ import numpy as np
 from tb_embfactor import arrays, cache, formats, schema
 from tb_embfactor.analysis.axes import find_axes
 from tb_embfactor.analysis.comparison import compare
+from tb_embfactor.analysis.drift import measure_drift
 from tb_embfactor.analysis.estimation import estimate, estimated_numbers, estimated_points
 from tb_embfactor.analysis.factorization import Factorization, as_blocks
 from tb_embfactor.analysis.factors import factors
@@ -96,10 +97,21 @@ class Tasks:
         tensors = {"centered_singular_values": values, "centered_error_bound": error}
         return self._kept(key, info, tensors)
 
-    def do_movement(self, run: str, checkpoint: str, matrix: str, first: str, key: str) -> Answer:
+    def do_movement(self, run: str, checkpoint: str, matrix: str, key: str, then: str) -> Answer:
         """How much is what it was at the first checkpoint, to the bit."""
-        now, then = self._matrix(run, checkpoint, matrix), self._matrix(run, first, matrix)
-        return self._kept(key, {"metrics": count_unmoved(now, then, self._report)})
+        now, before = self._matrix(run, checkpoint, matrix), self._matrix(run, then, matrix)
+        return self._kept(key, {"metrics": count_unmoved(now, before, self._report)})
+
+    def do_drift(self, run: str, checkpoint: str, matrix: str, transform: str, key: str, then: str) -> Answer:
+        """How alike the rows are to those at another checkpoint of the run."""
+        now, before = self._matrix(run, checkpoint, matrix), self._matrix(run, then, matrix)
+        drift = measure_drift(
+            now,
+            before,
+            lambda each: self._factorize(each, transform),
+            lambda share: self._progress(share, min(now.shape)),
+        )
+        return self._kept(key, {"metrics": drift})
 
     def do_points(
         self,

@@ -98,3 +98,14 @@ def test_spectra_come_back_from_the_second_tier(tmp_path: Path, tiny: None, fact
     before = values(open_tasks(tmp_path / "logs", tmp_path / "cache"), checkpoint)
     assert np.array_equal(values(open_tasks(tmp_path / "logs", tmp_path / "cache"), checkpoint), before)
     assert len(factored) == 1
+
+
+def test_what_is_known_of_two_steps_is_enough_to_compare_them(tmp_path: Path, tiny: None, factored: list[str]) -> None:
+    first, second = write(tmp_path / "logs", [np.random.default_rng(seed).normal(size=(300, 4)) for seed in (0, 1)])
+    tasks = open_tasks(tmp_path / "logs", tmp_path / "cache")
+    for checkpoint in (first, second):
+        values(tasks, checkpoint)
+    known = arrays.decode_info(tasks.do_drift(".", second, "table", "", "", first)[1])
+    again = open_tasks(tmp_path / "logs", tmp_path / "cache").do_drift(".", second, "table", "", "", first)[1]
+    assert arrays.decode_info(again) == known and 0 < known["metrics"]["cka"] < 0.1
+    assert len(factored) == 2
