@@ -194,8 +194,14 @@ def factors_json(found: Factors, labels: Sequence[Any] | None = None) -> dict[st
     )
 
 
-def spectrum_json(run: Run, checkpoint: Checkpoint, factorization: Factorization) -> dict[str, Any]:
-    """One result of `tb-embfactor spectrum --json`. Compares the rows with the run's first checkpoint that has the matrix."""
+def spectrum_json(
+    run: Run, checkpoint: Checkpoint, factorization: Factorization, drift: dict[str, float | None]
+) -> dict[str, Any]:
+    """One result of `tb-embfactor spectrum --json`. Compares the rows with the run's first checkpoint that has the matrix.
+
+    drift : how far the matrix has come, as far as somebody asked for it.
+    """
+    from tb_embfactor.analysis.drift import DRIFT
     from tb_embfactor.analysis.movement import MOVEMENT, count_unmoved
     from tb_embfactor.analysis.numbers import metrics
     from tb_embfactor.analysis.verdicts import verdicts
@@ -220,7 +226,7 @@ def spectrum_json(run: Run, checkpoint: Checkpoint, factorization: Factorization
             "error_bound": factorization.error_bound,
             "energy_ratio": factorization.energy_ratio,
             "explained_variance_ratio": factorization.explained_variance_ratio,
-            "metrics": numbers | moved,
+            "metrics": numbers | moved | dict.fromkeys(DRIFT) | drift,
             "verdicts": [verdict.to_json() for verdict in found],
         }
     )

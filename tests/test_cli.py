@@ -13,6 +13,8 @@ import tiny_format
 from safetensors.numpy import load_file
 from support import N_COLUMNS, N_ROWS, table, write_run
 
+from tb_embfactor import compare
+from tb_embfactor.analysis.drift import DRIFT
 from tb_embfactor.cli import main
 
 
@@ -66,6 +68,27 @@ def test_spectrum_json(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spread = table(20) - table(20).mean(axis=0)
     assert centered["centered"] is True
     assert np.allclose(centered["singular_values"], np.linalg.svd(spread, compute_uv=False)[:2], rtol=1e-12)
+
+
+def test_drift_along_a_run(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    chosen = ["spectrum", str(logs), "--run", "run", "--checkpoint", "all"]
+    assert main([*chosen, "--drift", "--json"]) == 0
+    found = [result["metrics"] for result in json.loads(capsys.readouterr().out)["results"]]
+    measures = compare(table(20), table(10)).measures
+    assert found[2]["cka_previous"] == pytest.approx(measures["linear_cka"], rel=1e-9)
+    assert found[2]["procrustes_previous"] == pytest.approx(measures["procrustes"], rel=1e-9)
+    assert found[1]["cka_first"] == found[1]["cka_previous"]
+    assert found[0]["cka_first"] is found[0]["procrustes_previous"] is None
+    assert main([*chosen, "--drift"]) == 0
+    header, *lines = capsys.readouterr().out.splitlines()
+    assert "CKA to first" in header and f"{measures['linear_cka']:.4f}" in lines[2]
+    assert main([*chosen, "--json"]) == 0
+    unasked = [result["metrics"] for result in json.loads(capsys.readouterr().out)["results"]]
+    assert all(metrics[key] is None for metrics in unasked for key in DRIFT), "it takes long, so it is asked for"
+    tiny_format.write(logs / "run" / "step_15.tiny", np.full((N_ROWS, N_COLUMNS), np.nan), 15)
+    assert main([*chosen, "--drift", "--json"]) == 1
+    last = json.loads(capsys.readouterr().out)["results"][-1]["metrics"]
+    assert last["cka_first"] > 0 and last["cka_previous"] is None, "the one before cannot be read"
 
 
 def test_factors(logs: Path, capsys: pytest.CaptureFixture[str]) -> None:

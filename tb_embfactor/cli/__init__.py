@@ -61,6 +61,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_path(spectrum)
     _add_choice(spectrum)
     _add_factoring(spectrum)
+    spectrum.add_argument(
+        "--drift",
+        action="store_true",
+        help="also compare with the first checkpoint and the one before; takes about six times as long",
+    )
 
     factoring = _command(
         commands, "factors", show_factors, "the directions of matrices, and the rows with the most and the least of each"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tb_embfactor.cli.choosing import answer_each, choose, choose_one, open_path, require_checkpoints
@@ -46,10 +48,12 @@ def show_spectra(options: argparse.Namespace, printer: Printer) -> None:
     from tb_embfactor.analysis.verdicts import SEVERITY
     from tb_embfactor.schema import spectrum_json
 
+    drift_of = _follow(options.transform) if options.drift else lambda *_: {}
+
     def spectrum_of(run: Run, checkpoint: Checkpoint, matrix: Matrix, progress: Progress) -> dict[str, Any]:
         f = factorize(matrix, options.center, options.transform, options.rank, progress)
         ranks = {"suggested_ranks": suggested_ranks(f)} if options.json else {}
-        return spectrum_json(run, checkpoint, f) | ranks
+        return spectrum_json(run, checkpoint, f, drift_of(run, checkpoint, matrix, progress)) | ranks
 
     chosen = list(choose(open_path(options), options, printer))
     results = answer_each(chosen, printer, spectrum_of)
@@ -60,13 +64,40 @@ def show_spectra(options: argparse.Namespace, printer: Printer) -> None:
     if options.checkpoint == "latest":  # one line for each matrix: the most troubled first, as in the tab
         results.sort(key=lambda result: -SEVERITY[result["verdicts"][0]["code"]])
         trends = {(run.name, matrix.name): _trend(run, matrix) for run, _, matrix in chosen}
-    headers = ["run", "checkpoint", "step", "matrix", "shape", "effective rank", "trend", "rank 90 %", "mean cosine", "verdict"]
-    rows = [_spectrum_row(result, trends.get((result["run"], result["matrix"]), "")) for result in results]
-    print_table(headers, rows, right={2, 4, 5, 7, 8})
+    headers = ["run", "checkpoint", "step", "matrix", "shape", "effective rank", "trend", "rank 90 %", "mean cosine"]
+    headers += ["CKA to first", "CKA to previous"] if options.drift else []
+    rows = [_spectrum_row(result, trends.get((result["run"], result["matrix"]), ""), options.drift) for result in results]
+    print_table([*headers, "verdict"], rows, right={2, 4, 5, *range(7, len(headers))})
 
 
-def _spectrum_row(result: dict[str, Any], trend: str) -> list[str]:
+def _follow(transform: str | None) -> Callable[[Run, Checkpoint, Matrix, Progress], dict[str, float | None]]:
+    """Says how far a matrix has come from the first checkpoint and from the one before; remembers the factors of either."""
+    from tb_embfactor.analysis.drift import earlier, measure_drift, name_drift
+    from tb_embfactor.analysis.factorization import Factorization, as_blocks
+    from tb_embfactor.cache import Cache
+    from tb_embfactor.worker.spectra import Spectra
+
+    spectra = Spectra(Cache(None), lambda: None)
+
+    def drift_of(run: Run, checkpoint: Checkpoint, matrix: Matrix, progress: Progress) -> dict[str, float | None]:
+        def factor(each: Matrix) -> Factorization:
+            blocks, name = as_blocks(each, transform)
+            spectrum = spectra.find(each, transform or "", blocks, progress)
+            return Factorization(blocks, spectrum, name=name, center=False, transform=transform or "", rank=None)
+
+        having = run.having(matrix.name)
+        numbers: dict[str, float | None] = {}
+        for since, index in earlier(having.index(checkpoint)):
+            with suppress(EmbfactorError):  # said of that checkpoint itself, where it is asked for
+                numbers |= name_drift(measure_drift(matrix, having[index][matrix.name], factor, progress), since)
+        return numbers
+
+    return drift_of
+
+
+def _spectrum_row(result: dict[str, Any], trend: str, with_drift: bool) -> list[str]:
     numbers, (n_rows, n_columns) = result["metrics"], result["shape"]
+    drift = [number_text(numbers[key], ".4f") for key in ("cka_first", "cka_previous")] if with_drift else []
     return [
         result["run"],
         result["checkpoint"],
@@ -77,6 +108,7 @@ def _spectrum_row(result: dict[str, Any], trend: str) -> list[str]:
         trend,
         number_text(numbers["energy_rank_90"], "d"),
         number_text(numbers["mean_cosine"], "+.3f"),
+        *drift,
         result["verdicts"][0]["text"].partition(". ")[0].rstrip("."),
     ]
 

@@ -26,8 +26,8 @@ function mostOf(key: string, info: SpectraInfo): number | null {
   return OF_ROWS.test(key) ? info.shape[0] : null;
 }
 
-/** Cosines lie between −1 and 1, so a tiny one is zero. */
-const COSINE = "mean_cosine";
+/** Cosines, and what is likewise 1 for the same, lie between −1 and 1, so a tiny one is zero. */
+const COSINE = /^(mean_cosine|cka_.*)$/;
 
 interface CardProps {
   entry: MetricEntry;
@@ -41,6 +41,7 @@ function Card({ entry, info, at }: CardProps) {
   const around = info.checkpoints[at]?.uncertainty?.[entry.key];
   const history = info.checkpoints.map((checkpoint) => numeric(checkpoint.metrics?.[entry.key]));
   const most = mostOf(entry.key, info);
+  const format = COSINE.test(entry.key) ? formatCosine : formatNumber;
   const { name, description, formula } = sayNumber(entry);
   return (
     <button type="button" class="card" {...handlers}>
@@ -50,13 +51,8 @@ function Card({ entry, info, at }: CardProps) {
           class={`card-value ${Array.isArray(value) ? "list" : ""}`}
           title={value === null ? t("metrics.none") : undefined}
         >
-          {entry.key === COSINE && typeof value === "number" ? formatCosine(value) : formatMetric(value)}
-          {around !== undefined && (
-            <small title={t("metrics.estimated")}>
-              {" "}
-              {formatAround(around, entry.key === COSINE ? formatCosine : formatNumber)}
-            </small>
-          )}
+          {typeof value === "number" ? format(value) : formatMetric(value)}
+          {around !== undefined && <small title={t("metrics.estimated")}> {formatAround(around, format)}</small>}
           {most !== null && numeric(value) !== null && (
             <small> {t("metrics.ofMost", { most: formatCount(most) })}</small>
           )}

@@ -17,6 +17,7 @@ import {
 const { opened, tabTest } = useBrowser();
 
 const RUN = "sentiment_plain/train";
+const EMBEDDING = "model/word_embedding/embeddings";
 const VIEW = { run: RUN };
 const FACTORS = { run: RUN, view: "factors" };
 /** Chooses one of a few that stand side by side. */
@@ -36,6 +37,37 @@ tabTest(
     assert.ok((await tab.locator(".card").count()) >= 3);
     await tab.locator(".card").first().focus();
     assert.equal(await tab.locator(".tip:visible code").count(), 1);
+  },
+);
+
+tabTest(
+  "says how far the matrix has come from the first step and from the one before",
+  { spec: { ...FACTORS, matrix: EMBEDDING } },
+  async ({ page, tab }) => {
+    const { checkpoints } = await checkpointsOf(tab, RUN);
+    const compared = (now, then) =>
+      tab.evaluate(
+        async (query) => (await (await fetch(`compare?${new URLSearchParams(query)}`)).json()).measures.linear_cka,
+        { run: RUN, matrix: EMBEDDING, checkpoint: now.checkpoint, checkpoint_b: then.checkpoint, wait: 30 },
+      );
+    const shows = (name, value) =>
+      tab
+        .locator(".card", { hasText: name })
+        .locator(".card-value", { hasText: new RegExp(`^${value}$`) })
+        .waitFor();
+    await tab.getByRole("button", { name: "More", exact: true }).click();
+    await shows("CKA to first step", (await compared(checkpoints.at(-1), checkpoints[0])).toFixed(3));
+    await shows("CKA to previous step", (await compared(checkpoints.at(-1), checkpoints.at(-2))).toFixed(3));
+    await slider(tab).focus();
+    await page.keyboard.press("Home");
+    for (const name of ["CKA to first step", "Procrustes to previous step"]) await shows(name, "–");
+    assert.equal(
+      await tab
+        .locator(".card", { hasText: /CKA|Procrustes/ })
+        .locator(".sparkline polyline")
+        .count(),
+      4,
+    );
   },
 );
 
