@@ -75,8 +75,8 @@ bench: $(VENV)/plugin/.stamp $(VENV)/frameworks/.stamp packages  ## measure besi
 	$(PLUGIN_PYTHON) -m benchmarks.run $(PACKAGES) $(VENV)/frameworks/bin/python
 	$(PLUGIN_PYTHON) benchmarks/series.py
 
-verdicts: $(VENV)/frameworks/.stamp  ## measure how often verdicts are wrong on the initialisers of the frameworks (half an hour)
-	PYTHONPATH=. OMP_NUM_THREADS=1 $(VENV)/frameworks/bin/python benchmarks/verdicts.py docs/verdicts.svg
+verdicts: $(VENV)/verdicts/.stamp  ## measure how often verdicts are wrong on the initialisers of the frameworks (half an hour)
+	OMP_NUM_THREADS=1 $(VENV)/verdicts/bin/python benchmarks/verdicts.py docs/verdicts.svg
 
 clean:  ## remove everything that was made
 	rm -rf $(BUILD) frontend/node_modules *.egg-info .mypy_cache .pytest_cache .ruff_cache
@@ -90,6 +90,12 @@ define create_venv
 	rm -rf $(@D)
 	@mkdir -p $(BUILD)
 	$(PYTHON) -m venv $(@D)
+endef
+
+define create_venv_with_frameworks
+	$(create_venv)
+	@directory=$$($(@D)/bin/python -c 'import site; print(*site.getsitepackages())'); \
+	    $(VENV)/frameworks/bin/python -c 'import site; print(*site.getsitepackages())' > "$$directory/frameworks.pth"
 endef
 
 $(VENV)/demo/.stamp: setup.py pyproject.toml
@@ -114,10 +120,13 @@ $(VENV)/frameworks/.stamp: tests/fixtures/requirements.txt
 
 # The frameworks, and TensorBoard beside them, as whoever follows a recipe has it.
 $(VENV)/recipes/.stamp: $(VENV)/frameworks/.stamp
-	$(create_venv)
-	@directory=$$($(@D)/bin/python -c 'import site; print(*site.getsitepackages())'); \
-	    $(VENV)/frameworks/bin/python -c 'import site; print(*site.getsitepackages())' > "$$directory/frameworks.pth"
+	$(create_venv_with_frameworks)
 	$(@D)/bin/python $(INSTALL) 'tensorboard>=2.21'
+	@touch $@
+
+$(VENV)/verdicts/.stamp: $(VENV)/frameworks/.stamp setup.py pyproject.toml
+	$(create_venv_with_frameworks)
+	$(@D)/bin/python $(INSTALL) --editable .
 	@touch $@
 
 # Files written by the real frameworks; each script writes below the directory that it is given.

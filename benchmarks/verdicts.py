@@ -1,6 +1,6 @@
 """How often the verdicts are wrong on the initialisers of the frameworks, and what they see of a signal.
 
-    make verdicts                        (or: PYTHONPATH=. python benchmarks/verdicts.py [CURVE.svg])
+    make verdicts                        (or: python benchmarks/verdicts.py [CURVE.svg])
 
 Needs TensorFlow, Keras and torch beside tb_embfactor. Every matrix goes the way of the product, through `factorize`, `metrics`
 and `verdicts`. Prints the tables of docs/verdicts.md and draws its curve. Everything is seeded.

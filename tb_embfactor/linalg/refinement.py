@@ -12,8 +12,8 @@ they can be.
 Bounds. H is off by ρ at most, so that S is off by ρ·RᵀR. With Q₁ the eigenvectors of H down to λⱼ, and Q₂ the others,
 RᵀR ≤ RᵀQ₁Q₁ᵀR + ‖Q₂ᵀR‖² ≤ S/λⱼ + νⱼ for every j, so that σ² moves by at most ρ·(σ²/λⱼ + νⱼ) (Courant–Fischer). Without whitening
 it is ρ = ε, 1/λⱼ = 0, νⱼ = 1. What the product with R⁻¹ loses, and the decomposition of K, is absolute in σ. For the
-former this is an estimate, not a proof: some u·κ·‖W‖_F with κ² = Σⱼ ‖R⁻¹eⱼ‖²·‖eⱼᵀR‖², for errors whose signs are as good as random
-(Higham & Mary 2019, "A new approach to probabilistic rounding error analysis"); four times that is what we say.
+former this is an estimate, not a proof: some u·κ·‖W‖_F with κ² = Σⱼ ‖R⁻¹eⱼ‖²·‖eⱼᵀR‖², for errors whose signs are as good as
+random (Higham & Mary 2019, "A new approach to probabilistic rounding error analysis"). Four times that is what we say.
 """
 
 from __future__ import annotations
