@@ -1,9 +1,9 @@
-"""Runs a command against a real TensorBoard that shows the demo runs.
+"""Runs a command against two real TensorBoards: of the demo runs, and of a table that takes seconds to factor.
 
     python tests/e2e/run.py COMMAND [ARGUMENT ...]
 
-TensorBoard is that of the Python that runs this script. The command finds its address in EMBFACTOR_URL; this script exits with
-the command's status, and shows TensorBoard's own log where that is not 0.
+TensorBoard is that of the Python that runs this script. The command finds the addresses in EMBFACTOR_URL and EMBFACTOR_LARGE_URL;
+this script exits with the command's status, and shows TensorBoards' own logs where that is not 0.
 """
 
 from __future__ import annotations
@@ -17,11 +17,17 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 90
 STOP_SECONDS = 10
+LARGE = 60_000, 1024
 
 
 def free_port() -> int:
@@ -48,30 +54,52 @@ def wait_until_ready(tensorboard: subprocess.Popen[bytes], url: str) -> None:
     raise RuntimeError(f"The plugin was not ready within {START_SECONDS} s; the last reply was: {last}.")
 
 
-def run(command: list[str], scratch: Path) -> int:
+@contextmanager
+def tensorboard(logdir: Path, scratch: Path) -> Iterator[str]:
+    """The address of a TensorBoard, once the plugin is ready. Shows its log where it, or the body, fails."""
     url = f"http://localhost:{free_port()}/"
-    log = scratch / "tensorboard.log"
-    environment = {**os.environ, "XDG_CACHE_HOME": str(scratch / "cache")}
-    arguments = ["--logdir", str(ROOT / "demo_logs"), "--host", "localhost", "--port", url.rsplit(":", 1)[1].rstrip("/")]
+    log, cache = scratch / f"{logdir.name}.log", scratch / f"{logdir.name}-cache"
+    arguments = ["--logdir", str(logdir), "--host", "localhost", "--port", url.rsplit(":", 1)[1].rstrip("/")]
     with log.open("wb") as output:
-        tensorboard = subprocess.Popen(
-            [sys.executable, "-m", "tensorboard.main", *arguments], env=environment, stdout=output, stderr=subprocess.STDOUT
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tensorboard.main", *arguments],
+            env={**os.environ, "XDG_CACHE_HOME": str(cache)},
+            stdout=output,
+            stderr=subprocess.STDOUT,
         )
-    status = 1
     try:
-        wait_until_ready(tensorboard, url)
-        status = subprocess.run(command, env={**environment, "EMBFACTOR_URL": url}, check=False).returncode
+        wait_until_ready(process, url)
+        yield url
+    except (RuntimeError, subprocess.CalledProcessError):
+        print(f"---- log of the TensorBoard on {logdir.name}\n{log.read_text(errors='replace')}----", file=sys.stderr)
+        raise
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def write_large(path: Path) -> None:
+    """A checkpoint with one table that takes seconds to factor: normal rows, the columns as uneven as those of trained tables."""
+    path.parent.mkdir()
+    scale = np.geomspace(1, 0.02, LARGE[1], dtype=np.float32)
+    save_file({"embedding": np.random.default_rng(0).standard_normal(LARGE, np.float32) * scale}, path)
+
+
+def run(command: list[str], scratch: Path) -> int:
+    large = scratch / "large" / "step_100.safetensors"
+    write_large(large)
+    try:
+        with tensorboard(ROOT / "demo_logs", scratch) as url, tensorboard(large.parent, scratch) as large_url:
+            subprocess.run(command, env={**os.environ, "EMBFACTOR_URL": url, "EMBFACTOR_LARGE_URL": large_url}, check=True)
     except RuntimeError as error:
         print(error, file=sys.stderr)
-    finally:
-        tensorboard.terminate()
-        try:
-            tensorboard.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            tensorboard.kill()
-        if status != 0:
-            print(f"---- TensorBoard's log\n{log.read_text(errors='replace')}----", file=sys.stderr)
-    return status
+        return 1
+    except subprocess.CalledProcessError as error:
+        return error.returncode
+    return 0
 
 
 if __name__ == "__main__":
