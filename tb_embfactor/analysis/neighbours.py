@@ -59,8 +59,8 @@ def neighbors(
 
     Raises UsageError for a bad parameter, NotFoundError for a label that no row has.
 
-    Cost: one pass up to the rows that are asked for, and one over all rows for each 4,096 of them (fewer for rows of more than
-    512 columns); 2·V·m·d flops, in float32. Memory: about 100 MB, whatever V, and the result.
+    Cost: one pass up to the rows that are asked for, and one over all rows for each 4,096 of them (fewer where rows have more
+    than some 500 columns or k is large); 2·V·m·d flops, in float32. Memory: about 100 MB, whatever V, and the result.
 
     >>> neighbors(np.array([[0.0, 1.0], [3.0, 4.0], [1.0, 1.0]]), 0, k=2, metric="euclidean").of()
     [(2, 1.0), (1, 4.242640687119285)]

@@ -1,21 +1,26 @@
 """The nearest rows of some rows, exactly, in one pass over all rows.
 
 Nearly every distance only shows that a row is not near, so products are computed in float32, and a row is looked at in float64
-where they cannot rule it out. The inner product of d float32 numbers is off by at most (d + 2)·2⁻²⁴ of the lengths, in whatever
-order it is summed (Higham 2002, "Accuracy and Stability", section 3.1). With z a row and q a query, both minus a centre,
-‖z − q‖²/2 = ‖z‖²/2 + ‖q‖²/2 − z·q, so a row is ruled out where z·q − ‖z‖²/2, at the most that it can be, is too small.
+where they cannot rule it out. With z a row and q a query, ‖z − q‖² = ‖z‖² − 2z·q + ‖q‖². An inner product of d float32 numbers,
+summed in whatever order, is off by at most γ = (1 + u)ᵈ − 1 of the product of the lengths, u = 2⁻²⁴ (Higham 2002, "Accuracy and
+Stability", section 3.1), and 2‖z‖‖q‖ ≤ ‖z‖² + ‖q‖². With eight more roundings for what is done before and after, the square is
+between (1 ∓ 3γ)‖z‖² − 2z·q + (1 ∓ γ)‖q‖², of ‖z‖² and z·q as computed.
+
+Where rows lie close together and far from zero, that rules out nothing, and a centre is subtracted from both first.
 
 For cosines rows are scaled to length one first: then 1 − cos is half the squared distance.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Self
 
 import numpy as np
 
-from tb_embfactor.linalg.blocks import Progress, RowBlocks, chunk_rows, part_of, reporting, squared_lengths, usable_rows
+from tb_embfactor.linalg.blocks import Progress, RowBlocks, part_of, reporting, squared_lengths, usable_rows
 from tb_embfactor.linalg.crew import Crew
 from tb_embfactor.linalg.products import Map
 
@@ -24,10 +29,11 @@ METRICS: dict[str, str] = {
     "euclidean": "‖x − y‖",
 }
 QUERY_BYTES, MAX_QUERIES = 16 << 20, 4096  # of float64, of rows whose neighbours one pass finds
-PRODUCTS = 1 << 21  # of queries and rows, that each thread holds at a time
-COMPARED = 1 << 19  # numbers of the rows that are looked at in float64 at a time
+PRODUCTS = 1 << 20  # of queries and rows, that each thread holds at a time
+NUMBERS = 1 << 18  # of rows, that are multiplied or looked at at a time: few enough for a processor's cache
+LOOK = 64  # products cost as much as one look in float64, or as placing one row beside a centre
 UNIT = 2.0**-24  # of float32
-LEAST, MOST = 1e-20, 1e20  # of squared lengths of rows in float32
+LEAST, MOST = 1e-20, 1e30  # of squared lengths that float32 can be trusted with
 UNDERFLOW = 1e-30  # more than all that float32 loses where products are too small for it
 
 
@@ -46,10 +52,10 @@ def nearest_rows(
 
     queries : (m, d) float64, usable. own : (m,), the row that a query is and that is not its own neighbour, or −1.
 
-    Cost: one pass for each `MAX_QUERIES` queries (fewer for wide rows), 2·V·m·d flops in float32 and a few of V·d in float64;
-    some 40 MB for each thread, whatever V, m and d, beside the result.
+    Cost: one pass for each `MAX_QUERIES` queries (fewer for wide rows or a large k), 2·V·m·d flops in float32;
+    some 50 MB for each thread at most, whatever V, m, d and k, beside the result.
     """
-    n_at_once = max(1, min(MAX_QUERIES, QUERY_BYTES // (8 * blocks.n_columns)))
+    n_at_once = max(1, min(MAX_QUERIES, QUERY_BYTES // (8 * (blocks.n_columns + 4 * k))))
     batches = [slice(start, start + n_at_once) for start in range(0, len(queries), n_at_once)]
     rows, squares = np.full((len(queries), k), -1), np.full((len(queries), k), np.inf)
     with Crew() as crew:
@@ -58,7 +64,8 @@ def nearest_rows(
             found = _search(crew, blocks, _Queries(queries[batch], own[batch], metric), k, report)
             rows[batch], squares[batch] = found.rows, found.squares
     distances = squares / 2 if metric == "cosine" else np.sqrt(squares)
-    return rows, np.where(rows < 0, np.nan, distances)
+    distances[rows < 0] = np.nan
+    return rows, distances
 
 
 def _search(crew: Crew, blocks: RowBlocks, queries: _Queries, k: int, progress: Progress) -> _Found:
@@ -68,22 +75,80 @@ def _search(crew: Crew, blocks: RowBlocks, queries: _Queries, k: int, progress: 
 
 
 class _Queries:
-    """rows : (m, d) float64, of length one for cosines. own : (m,). center : (d,). squares : (m,) ‖q‖² from there.
+    """What is asked, and what the threads tell each other.
 
-    from_center : how far the centre is from zero.
+    rows : (m, d) float64, of length one for cosines. own : (m,). frame : in which rows are compared with them at first.
 
-    scaled : (m, d) float32, from there, in units of `scale`.
+    known : (m,) no row farther than this, squared, is among the nearest. Threads lower it without a lock: where one undoes what
+    another did, it is true still.
     """
 
     def __init__(self, queries: np.ndarray, own: np.ndarray, metric: str) -> None:
-        self.is_cosine, self.own = metric == "cosine", own
-        self.rows = queries / np.sqrt(squared_lengths(queries))[:, None] if self.is_cosine else queries
-        self.center = self.rows.mean(axis=0)
-        self.from_center = float(np.linalg.norm(self.center))
-        offsets = self.rows - self.center
-        self.squares = squared_lengths(offsets)
-        self.scale = float(np.sqrt(self.squares.max())) or 1.0
-        self.scaled = (offsets / self.scale).astype(np.float32)
+        self.metric, self.own = metric, own
+        self.rows = queries / np.sqrt(squared_lengths(queries))[:, None] if metric == "cosine" else queries
+        self.known = np.full(len(queries), np.inf)
+        self.frame = _Frame(self.rows, metric) if squared_lengths(self.rows).max() < MOST else self.centred
+
+    @cached_property
+    def centred(self) -> _Frame:
+        return _CentredFrame(self.rows, self.metric)
+
+
+class _Frame:
+    """Rows and queries as float32 sees them; here from zero, as they are stored.
+
+    weights : (d, m) float32, −2q. squares : (m,) ‖q‖². unit : of their lengths. lost : how far a row may be from where it is said
+    to be, in units, beside the roundings of float32.
+    """
+
+    unit = 1.0
+
+    def __init__(self, queries: np.ndarray, metric: str) -> None:
+        self.metric = metric
+        self.lost = 2.0**-52 * (8 + queries.shape[1]) if metric == "cosine" else 0.0
+        self.squares, self.weights = squared_lengths(queries), -2 * queries.astype(np.float32).T
+
+    def compare(self, rows: np.ndarray, products: np.ndarray) -> np.ndarray:
+        """‖z‖² of rows, (b,) float32, NaN or Inf where float32 cannot tell; −2z·q is written to products, (b, m) float32."""
+        squares = np.empty(len(rows), np.float32)
+        step = max(1, NUMBERS // rows.shape[1])
+        for start in range(0, len(rows), step):
+            part = slice(start, start + step)
+            placed = self._place(rows[part])
+            np.einsum("ij,ij->i", placed, placed, out=squares[part])
+            np.matmul(placed, self.weights, out=products[part])
+        return self._scale(squares, products)
+
+    def _place(self, rows: np.ndarray) -> np.ndarray:
+        return rows.astype(np.float32, copy=False)
+
+    def _scale(self, squares: np.ndarray, products: np.ndarray) -> np.ndarray:
+        if self.metric != "cosine":
+            return squares
+        products /= np.sqrt(squares)[:, None]
+        return np.where((squares > LEAST) & (squares < MOST), np.float32(1), np.float32(np.nan))
+
+
+class _CentredFrame(_Frame):
+    """From the mean of the queries, in units of the longest of it and them from there."""
+
+    def __init__(self, queries: np.ndarray, metric: str) -> None:
+        self._center = queries.mean(axis=0)
+        offsets, from_zero = queries - self._center, float(np.linalg.norm(self._center))
+        self.unit = max(math.sqrt(squared_lengths(offsets).max()), from_zero) or 1.0
+        offsets /= self.unit
+        super().__init__(offsets, metric)
+
+    def _place(self, rows: np.ndarray) -> np.ndarray:
+        offsets = rows.astype(np.float64)
+        if self.metric == "cosine":
+            offsets /= np.sqrt(squared_lengths(offsets))[:, None]
+        offsets -= self._center
+        offsets /= self.unit
+        return offsets.astype(np.float32)
+
+    def _scale(self, squares: np.ndarray, products: np.ndarray) -> np.ndarray:
+        return squares
 
 
 class _Found:
@@ -91,73 +156,59 @@ class _Found:
 
     def __init__(self, queries: _Queries, k: int) -> None:
         m, d = queries.rows.shape
-        self._queries, self._k = queries, k
-        self._n_at_once = min(chunk_rows(d), max(k + 1, PRODUCTS // m))
+        self._queries, self._frame, self._k = queries, queries.frame, k
+        self._products = np.empty((max(k + 1, PRODUCTS // m), m), np.float32)
+        self._error = math.expm1(UNIT * (d + 8))
         self.rows, self.squares = np.full((m, k), -1), np.full((m, k), np.inf)
 
     def add(self, item: tuple[int, np.ndarray], each: Map) -> None:
         first, block = item
-        for start in range(0, len(block), self._n_at_once):
-            rows = block[start : start + self._n_at_once]
-            squares = squared_lengths(rows) if rows.dtype != np.float32 else np.einsum("ij,ij->i", rows, rows).astype(np.float64)
-            if rows.dtype != np.float32 or not np.all((squares == 0) | ((squares > LEAST) & (squares < MOST))):
-                rows = rows.astype(np.float64)
-                squares = squared_lengths(rows)
-            usable = usable_rows(squares) & ((squares > 0) | (not self._queries.is_cosine))
-            if not usable.all():
-                rows, squares = rows[usable], squares[usable]
-            self._compare(rows, squares, first + start + np.flatnonzero(usable))
+        step = len(self._products)
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            for start in range(0, len(block), step):
+                self._compare(block[start : start + step], first + start)
 
     def merge(self, other: Self) -> None:
-        self._take(np.repeat(np.arange(len(self.rows)), self._k), other.rows.ravel(), other.squares.ravel())
+        step = max(1, NUMBERS // self._k)
+        for asked in np.split(np.arange(len(self.rows)), range(step, len(self.rows), step)):
+            self._take(np.repeat(asked, self._k), other.rows[asked].ravel(), other.squares[asked].ravel())
 
-    def _compare(self, rows: np.ndarray, squares: np.ndarray, indices: np.ndarray) -> None:
-        """Take in what is near among usable rows (b, d)."""
-        asked, places = self._possible(rows, squares)
-        step = max(1, COMPARED // rows.shape[1])
-        for start in range(0, len(asked), step):
-            queries, among = asked[start : start + step], places[start : start + step]
-            exact = rows[among].astype(np.float64)
-            if self._queries.is_cosine:
+    def _compare(self, rows: np.ndarray, first: int) -> None:
+        """Take in what is near among rows (b, d), of which the first is row `first` of the matrix."""
+        queries, m = self._queries, len(self.rows)
+        pairs = self._possible(rows)
+        if len(pairs) * LOOK > len(rows) * (m + LOOK) and self._frame is not queries.centred:
+            self._frame = queries.centred
+            pairs = self._possible(rows)
+        pairs = pairs[np.argsort((pairs % m).astype(np.uint16), kind="stable")]  # query by query; 16 bits are sorted fastest
+        step = max(1, NUMBERS // max(rows.shape[1], self._k))
+        for start in range(0, len(pairs), step):
+            places, asked = np.divmod(pairs[start : start + step], m)
+            exact, found = rows[places].astype(np.float64), first + places
+            if queries.metric == "cosine":
                 exact /= np.sqrt(squared_lengths(exact))[:, None]
-            distances, found = squared_lengths(exact - self._queries.rows[queries]), indices[among]
-            near = (distances <= self.squares[queries, -1]) & (found != self._queries.own[queries])
-            self._take(queries[near], found[near], distances[near])
+            exact -= queries.rows[asked]
+            squares = squared_lengths(exact)
+            near = (squares <= queries.known[asked]) & (found != queries.own[asked])
+            self._take(asked[near], found[near], squares[near])
 
-    def _possible(self, rows: np.ndarray, squares: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Pairs of a query and one of the rows that rounding does not let us rule out, as two lists of indices.
-
-        rows : (b, d) float32 with squares well inside its range, or float64. squares : (b,) of their lengths.
-        """
-        queries, (b, d), kind = self._queries, rows.shape, rows.dtype
-        if queries.is_cosine:
-            offsets = rows * (1 / np.sqrt(squares)).astype(kind)[:, None]
-            offsets -= queries.center.astype(kind)
-            reach = 1 + queries.from_center
-        else:
-            offsets = rows - queries.center.astype(kind)
-            reach = np.sqrt(squares) + queries.from_center
-        lengths = np.sqrt(np.einsum("ij,ij->i", offsets, offsets)).astype(np.float64)
-        if kind == np.float64:
-            scale = float(lengths.max(initial=0.0)) or 1.0
-            offsets /= scale
-        else:
-            scale = 1.0
-        halves = lengths**2 / (2 * scale * queries.scale)
-        lost = float(np.finfo(kind).eps) * 2 * reach / scale  # of the rows, by scaling and shifting
-        slack = UNIT * (d + 8) * (lengths / scale + halves) + lost * (1 + lengths / queries.scale) + UNDERFLOW
-        known = self.squares[:, -1]
-        with np.errstate(over="ignore"):  # of what is far beyond float32, infinity says enough
-            most = queries.scaled @ offsets.astype(np.float32, copy=False).T
-            most -= (halves - slack).astype(np.float32)
-            enough = (queries.squares - known - 4 * UNIT * (queries.squares + known)) / (2 * scale * queries.scale)
-            enough = enough.astype(np.float32)
-            new = np.isinf(known)
-            if new.any() and b > self._k:
-                least = most[new] - (2 * slack).astype(np.float32)
-                enough[new] = np.partition(least, b - self._k - 1, axis=1)[:, b - self._k - 1]  # one more, for its own row
-        asked, places = np.nonzero(most >= enough[:, None])
-        return asked, places
+    def _possible(self, rows: np.ndarray) -> np.ndarray:
+        """The pairs of one of the rows (b, d) and a query that rounding does not let us rule out, as row·m + query."""
+        queries, frame, error = self._queries, self._frame, self._error
+        least = self._products[: len(rows)]
+        squares = frame.compare(rows, least)
+        least += (squares * (1 - 3 * error))[:, None]
+        if np.isinf(queries.known).any() and len(rows) > self._k:
+            most = least + (squares * (6 * error))[:, None]
+            most.partition(self._k, axis=0)  # one more than k, for a query's own row
+            farthest = np.sqrt(most[self._k] + (1 + error) * frame.squares + UNDERFLOW) + frame.lost
+            np.fmin(queries.known, (farthest * frame.unit) ** 2, out=queries.known)
+        farthest = np.sqrt(queries.known) / frame.unit + frame.lost
+        enough = farthest**2 * (1 + 4 * UNIT) - (1 - error) * frame.squares + UNDERFLOW
+        possible = least <= enough.astype(np.float32)
+        unseen = np.flatnonzero(~np.isfinite(squares))
+        possible[unseen] = usable_queries(rows[unseen].astype(np.float64), queries.metric)[:, None]
+        return np.flatnonzero(possible)
 
     def _take(self, asked: np.ndarray, rows: np.ndarray, squares: np.ndarray) -> None:
         """Put more rows among the nearest of the queries that they were found for."""
@@ -169,6 +220,8 @@ class _Found:
         first = np.searchsorted(asked[order], touched)
         kept = order[(first[:, None] + np.arange(self._k)).ravel()]
         self.rows[touched], self.squares[touched] = rows[kept].reshape(-1, self._k), squares[kept].reshape(-1, self._k)
+        known = self._queries.known
+        known[touched] = np.minimum(known[touched], self.squares[touched, -1])
 
 
 def _placed(blocks: Iterable[np.ndarray]) -> Iterator[tuple[int, np.ndarray]]:

@@ -35,10 +35,13 @@ STORED: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "float64": lambda matrix: matrix,
     "float16": lambda matrix: matrix.astype(np.float16),
     "a mean of 1000": lambda matrix: (matrix + 1000).astype(np.float32),
+    "a mean of 1e4 spreads": lambda matrix: (matrix / np.geomspace(1, 0.01, 20) + 1e4).astype(np.float32),
     "a mean of 1e8": lambda matrix: matrix + 1e8,
     "large": lambda matrix: matrix * 1e25,
+    "large in float32": lambda matrix: (matrix * 1e30).astype(np.float32),
     "too large for float32": lambda matrix: matrix * 1e100,
     "small": lambda matrix: (matrix * 1e-15).astype(np.float32),
+    "squares too small for float32": lambda matrix: (matrix * 1e-30).astype(np.float32),
     "too small for float32": lambda matrix: matrix * 1e-60,
     "integers": lambda matrix: np.rint(matrix * 1000).astype(np.int32),
 }
@@ -71,10 +74,76 @@ def test_as_scikit_learn(metric: str, k: int) -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_a_sample_of_rows_in_several_passes(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_sample_of_rows_in_several_passes_and_small_steps(metric: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(neighbours, "MAX_QUERIES", 64)
+    monkeypatch.setattr(neighbours, "NUMBERS", 100)
     asked = np.sort(RNG.choice(len(MATRIX), 150, replace=False))
-    assert np.array_equal(nearest(MATRIX, metric, 5, asked)[0], oracle(MATRIX, metric, 5, asked)[0])
+    halves = IterableBlocks([MATRIX[:1700], MATRIX[1700:]])
+    rows, _ = nearest_rows(halves, MATRIX[asked], asked, 5, metric)
+    assert np.array_equal(rows, oracle(MATRIX, metric, 5, asked)[0])
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-25, 1e25, 1e100])
+def test_queries_of_another_scale_than_the_rows(scale: float) -> None:
+    queries = scale * RNG.normal(size=(5, 20))
+    rows, distances = nearest_rows(ArrayBlocks(MATRIX.astype(np.float32)), queries, np.full(5, -1), 7, "euclidean")
+    true = np.linalg.norm(queries[:, None] - MATRIX.astype(np.float32).astype(np.float64), axis=2)
+    assert np.array_equal(rows, np.argsort(true, axis=1, kind="stable")[:, :7])
+    assert np.allclose(distances, np.sort(true, axis=1)[:, :7], rtol=1e-12)
+
+
+NORMAL = RNG.normal(size=(400, 300))
+HARD: dict[str, np.ndarray] = {
+    "around zero": NORMAL.astype(np.float32),
+    "around something": (NORMAL + 100).astype(np.float32),
+    "all positive": RNG.uniform(1, 2, size=(400, 300)),
+    "of one length": NORMAL[:, :1] * 1e-3 + RNG.normal(size=300),
+    "of one direction": np.outer(RNG.uniform(1, 1.001, size=400), RNG.normal(size=300)) + 1e-13 * NORMAL,
+    "squares too small for float32": (NORMAL * 1e-23).astype(np.float32),
+}
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("centred", [False, True])
+@pytest.mark.parametrize("kind", HARD)
+def test_rounding_rules_out_no_row_that_is_near_enough(kind: str, centred: bool, metric: str) -> None:
+    """Each of the first rows in turn is as far from each query as the k-th nearest is said to be, in extended precision."""
+    matrix = HARD[kind]
+    asked = neighbours._Queries(matrix[:40].astype(np.float64), np.full(40, -1), metric)
+    found = neighbours._Found(asked, 10)
+    found._frame = asked.centred if centred else asked.frame
+    wide = matrix.astype(np.longdouble)
+    wide = wide / np.sqrt((wide**2).sum(axis=1))[:, None] if metric == "cosine" else wide
+    squares = ((wide - asked.rows.astype(np.longdouble)[:, None]) ** 2).sum(axis=2).astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        found._possible(matrix)
+        assert np.all(np.sort(squares, axis=1)[:, 10] <= asked.known)
+        for row in range(100):
+            asked.known[:] = squares[:, row]
+            assert np.isin(row * 40 + np.arange(40), found._possible(matrix)).all()
+
+
+@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize(("mean", "is_centred"), [(0.0, False), (1.0, False), (300.0, True)])
+def test_rows_far_from_zero_are_ruled_out_beside_a_centre(mean: float, is_centred: bool, metric: str) -> None:
+    rows = (RNG.normal(size=(2000, 64)) + mean).astype(np.float32)
+    asked = neighbours._Queries(rows[:20].astype(np.float64), np.arange(20), metric)
+    found = neighbours._Found(asked, 10)
+    found.add((0, rows), map)
+    assert (found._frame is asked.centred) == is_centred
+    assert len(found._possible(rows)) < 20 * 15
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_what_one_thread_has_found_lets_the_others_rule_out(metric: str) -> None:
+    near = RNG.normal(size=(50, 64)) + 10 * np.eye(64)[0]
+    far = RNG.normal(size=(500, 64)) - 10 * np.eye(64)[0]
+    asked = neighbours._Queries(near[:20] + 0.01, np.full(20, -1), metric)
+    one, other = neighbours._Found(asked, 10), neighbours._Found(asked, 10)
+    one.add((0, far[:100]), map)
+    assert len(other._possible(far)) > 100
+    one.add((100, near), map)
+    assert not len(other._possible(far))
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -95,6 +164,16 @@ def test_of_equal_rows_the_earlier_comes_first_and_none_is_its_own_neighbour() -
     assert not distances.any()
 
 
+def test_of_equal_rows_the_earlier_comes_first_whichever_thread_finds_it_first() -> None:
+    matrix = np.ones((40, 6), np.float32)
+    asked = neighbours._Queries(matrix[:1].astype(np.float64), np.array([3]), "euclidean")
+    one, other = neighbours._Found(asked, 5), neighbours._Found(asked, 5)
+    one.add((20, matrix[20:]), map)
+    other.add((0, matrix[:20]), map)
+    one.merge(other)
+    assert one.rows.tolist() == [[0, 1, 2, 4, 5]]
+
+
 def test_near_duplicates_far_from_the_others_are_told_apart() -> None:
     """Distances of 1e-6 beside one of 1, which float32 products do not see."""
     matrix = np.vstack([RNG.normal(size=(1, 30)) + 1e-6 * np.arange(50)[::-1, None], RNG.normal(size=(500, 30))])
@@ -103,9 +182,10 @@ def test_near_duplicates_far_from_the_others_are_told_apart() -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-def test_rows_that_cannot_be_neighbours(metric: str) -> None:
-    matrix = np.eye(6, 5, dtype=np.float32) + 1
-    matrix[1], matrix[2, 3], matrix[5] = 0, np.nan, np.inf
+@pytest.mark.parametrize(("dtype", "large"), [(np.float32, np.inf), (np.float64, 1e146)])
+def test_rows_that_cannot_be_neighbours(dtype: type, large: float, metric: str) -> None:
+    matrix = np.eye(6, 5, dtype=dtype) + 1
+    matrix[1], matrix[2, 3], matrix[5] = 0, np.nan, large
     rows, distances = nearest(matrix, metric, 5, np.array([0]))
     assert sorted(rows[0].tolist()) == ([-1, -1, -1, 3, 4] if metric == "cosine" else [-1, -1, 1, 3, 4])
     assert np.array_equal(np.isnan(distances), rows < 0)
