@@ -69,7 +69,7 @@ class StripAxes:
         self._inverse = np.divide(1.0, values, out=np.zeros(len(values)), where=values > 0)
 
     def leading(self, k: int) -> np.ndarray:
-        weights = self._left[:, :k] * self._inverse[:k]
+        weights = np.ascontiguousarray(self._left[:, :k] * self._inverse[:k])  # to the bit the same from the cache
         return signed(np.concatenate([strip @ weights for strip in self._strips]))
 
     @property

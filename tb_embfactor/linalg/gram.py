@@ -48,29 +48,36 @@ class GramSum:
         self._gram = np.zeros((n_columns, n_columns), order="F")
         self._whitening = whitening
         self._buffer = np.empty((chunk_rows(n_columns), n_columns)) if whitening else None
+        self._total = np.zeros(n_columns)
         self._largest = self._n_products = 0
 
     def add(self, rows: np.ndarray, each: Map) -> None:
         """Take in rows, (b, n_columns) float64, less the mean of the whitening."""
         for part in self._whitened(rows, each):
             add_gram(self._gram, part, each)
+            if self._whitening is not None:
+                with np.errstate(over="ignore", invalid="ignore"):
+                    self._total += part.sum(axis=0)
             self._largest = max(self._largest, len(part))
             self._n_products += 1
 
     def merge(self, other: GramSum) -> None:
-        self._gram += other._gram
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._gram += other._gram
+            self._total += other._total
         self._largest = max(self._largest, other._largest)
         self._n_products += other._n_products
 
     def moments(self, total: np.ndarray, n_rows: int) -> SecondMoments:
-        """The second moments about the mean of `n_rows` rows whose sum was `total`, (d,), before whitening. Uses up the sum.
+        """The second moments about the mean of `n_rows` rows whose sum was `total`, (d,), before whitening; about zero
+        where that is zero. Uses up the sum.
 
         Their norm is not finite where the whitening was so far from fitting that squares overflow.
         """
         mirror_upper(self._gram)
         with np.errstate(over="ignore", invalid="ignore"):
-            if self._whitening is not None:
-                total = total[self._whitening.order] @ self._whitening.inverse
+            if self._whitening is not None and total.any():
+                total = self._total  # of what was squared, to its rounding: `total` times the inverse is farther off
             norm = float(np.sqrt(np.trace(self._gram)) + np.sqrt(total @ total / max(1, n_rows)))
             subtract_outer(self._gram, total, total / max(1, n_rows))
         return SecondMoments(self._gram, norm, self._largest + self._n_products, self._whitening)

@@ -58,7 +58,7 @@ def deviations(svd: Svd, n_rows: int, n_columns: int) -> Deviations | None:
     n, d = max(n_rows - 1, n_columns), min(n_rows - 1, n_columns)  # centring takes one row
     if max(n_rows, n_columns) < MIN_LONG_SIDE or d < MIN_SHORT_SIDE or svd.rank == 0:
         return None
-    eigenvalues = svd.singular_values[:d] ** 2
+    eigenvalues = (svd.singular_values[:d] / svd.singular_values[0]) ** 2
     scaled = eigenvalues * (n * d / eigenvalues.sum())
     spread = (np.sum(scaled**2) / (n * d) - n - d - MEAN_SPREAD) / 2
     root_n, root_d = np.sqrt(n - 0.5), np.sqrt(d - 0.5)

@@ -234,7 +234,8 @@ def _solve_strips(strips: Strips, rank: int, progress: Progress) -> tuple[Svd, i
         return _StripMoments(sums.moments(nothing, strips.n_rows), nothing, rank)
 
     _, factors, passes = _solve(measure, progress)
-    return _svd(factors, StripAxes(strips, factors.vectors, factors.values)), passes
+    svd = _svd(factors)
+    return replace(svd, axes=StripAxes(strips, factors.vectors, svd.singular_values)), passes
 
 
 def _svd(factors: Factors, axes: Axes | None = None) -> Svd:

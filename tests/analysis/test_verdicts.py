@@ -75,6 +75,11 @@ def test_the_smallest_shapes_that_it_answers_for(shape: tuple[int, int]) -> None
     assert sum(looks_random(centered_svd(matrix), *shape) is not True for matrix in matrices) <= 4  # of 300, at 0.2 %
 
 
+def test_rows_whose_squares_are_next_to_nothing() -> None:
+    matrix = np.random.default_rng(0).normal(size=(500, 16))
+    assert looks_random(centered_svd(1e-155 * matrix), 500, 16) is looks_random(centered_svd(matrix), 500, 16) is True
+
+
 def test_an_orthogonal_initialisation() -> None:
     matrix = np.linalg.qr(RNG.normal(size=(1000, 64)))[0].astype(np.float32)
     assert codes(matrix) == ["verdict_untrained"]

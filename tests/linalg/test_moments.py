@@ -8,7 +8,7 @@ from planted import centered
 
 from tb_embfactor.linalg import products
 from tb_embfactor.linalg.blocks import ArrayBlocks, IterableBlocks, RowBlocks, pairs
-from tb_embfactor.linalg.gram import Whitening
+from tb_embfactor.linalg.gram import GramSum, Whitening
 from tb_embfactor.linalg.moments import accumulate, cross_moments
 from tb_embfactor.linalg.row_statistics import QUANTILES
 
@@ -93,3 +93,12 @@ def test_pairs_of_blocks_hold_the_same_rows() -> None:
     cut = list(pairs(*cuts))
     assert all(np.array_equal(one, other) for one, other in cut)
     assert np.array_equal(np.concatenate([one for one, _ in cut]), matrix)
+
+
+def test_squares_that_overflow_are_told_by_their_norm() -> None:
+    whitening = Whitening(np.zeros(2), np.arange(2), np.asfortranarray(1e-200 * np.eye(2)), np.asfortranarray(1e200 * np.eye(2)))
+    one, other = GramSum(2, whitening), GramSum(2, whitening)
+    one.add(np.array([[1e120, 1e120]]), map)
+    other.add(np.array([[1e120, -1e120]]), map)
+    one.merge(other)
+    assert not np.isfinite(one.moments(np.ones(2), 2).norm)

@@ -249,6 +249,15 @@ def test_a_constant_matrix_has_rank_one_and_no_spread(shape: tuple[int, int]) ->
     assert result.centered.rank == 0
 
 
+def test_repeated_rows_far_from_zero_have_no_spread_beside_their_own() -> None:
+    rng = np.random.default_rng(0)
+    matrix = np.repeat(rng.normal(size=(8, 16)), 10, axis=0) + 1e10 * rng.normal(size=16)
+    result = decompose(ArrayBlocks(matrix))
+    assert result.passes == 2
+    assert result.centered.rank == 7
+    assert np.allclose(result.centered.singular_values[:7], lapack(centered(matrix))[:7], rtol=1e-9)
+
+
 def test_zeros() -> None:
     result = decompose(ArrayBlocks(np.zeros((50, 8))))
     assert result.stored.rank == result.centered.rank == 0

@@ -15,6 +15,7 @@ MATRICES = {
     "one pass": np.random.default_rng(0).normal(size=(300, 12)) + 1,
     "two passes": planted(300, 12, np.geomspace(1, 1e-6, 12)),
     "wide": np.random.default_rng(1).normal(size=(12, 300)),
+    "wide, of rank 3": np.random.default_rng(2).normal(size=(12, 3)) @ np.random.default_rng(3).normal(size=(3, 300)),
 }
 
 
