@@ -68,16 +68,17 @@ class GramSum:
         self._largest = max(self._largest, other._largest)
         self._n_products += other._n_products
 
-    def moments(self, total: np.ndarray, n_rows: int) -> SecondMoments:
-        """The second moments about the mean of `n_rows` rows whose sum was `total`, (d,), before whitening; about zero
-        where that is zero. Uses up the sum.
+    def moments(self, total: np.ndarray | None = None, n_rows: int = 1) -> SecondMoments:
+        """The second moments; about the mean, where it is told how many rows there were, and their sum before whitening, (d,).
 
-        Their norm is not finite where the whitening was so far from fitting that squares overflow.
+        Uses up the sum. Their norm is not finite where the whitening was so far from fitting that squares overflow.
         """
         mirror_upper(self._gram)
         with np.errstate(over="ignore", invalid="ignore"):
-            if self._whitening is not None and total.any():
-                total = self._total  # of what was squared, to its rounding: `total` times the inverse is farther off
+            if total is None:
+                total = np.zeros(len(self._gram))
+            elif self._whitening is not None:
+                total = self._total  # of what was squared, with its rounding: `total` times the inverse is farther off
             norm = float(np.sqrt(np.trace(self._gram)) + np.sqrt(total @ total / max(1, n_rows)))
             subtract_outer(self._gram, total, total / max(1, n_rows))
         return SecondMoments(self._gram, norm, self._largest + self._n_products, self._whitening)

@@ -231,7 +231,7 @@ def _solve_strips(strips: Strips, rank: int, progress: Progress) -> tuple[Svd, i
         with Crew() as crew:
             make = partial(GramSum, strips.n_columns, whitening)
             sums = crew.accumulate(make, strips, is_shared(strips.n_columns), reporting(progress, strips.n_rows))
-        return _StripMoments(sums.moments(nothing, strips.n_rows), nothing, rank)
+        return _StripMoments(sums.moments(), nothing, rank)
 
     _, factors, passes = _solve(measure, progress)
     svd = _svd(factors)
