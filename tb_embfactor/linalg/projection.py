@@ -17,7 +17,7 @@ from tb_embfactor.linalg.blocks import Chunks, RowBlocks, finite_rows
 from tb_embfactor.linalg.crew import Crew
 from tb_embfactor.linalg.spectrum import Spectrum, Svd
 
-CACHED = 1 << 16  # numbers of the rows that are mapped at a time: what a processor's own cache holds
+CACHED = 1 << 18  # numbers of the rows that are mapped at a time: few enough for a cache
 
 
 @dataclass(frozen=True)
