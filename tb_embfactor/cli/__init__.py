@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     spectrum.add_argument(
         "--drift",
         action="store_true",
-        help="also compare with the first checkpoint and the one before; takes about six times as long",
+        help="also compare with the first checkpoint and the one before; takes several times as long",
     )
 
     factoring = _command(

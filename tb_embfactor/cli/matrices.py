@@ -12,6 +12,7 @@ from tb_embfactor.cli.printing import Printer, number_text, print_json, print_ta
 from tb_embfactor.errors import EmbfactorError
 
 if TYPE_CHECKING:
+    from tb_embfactor.analysis.factorization import Factorization
     from tb_embfactor.linalg.blocks import Progress
     from tb_embfactor.logdir import Checkpoint, Matrix, Run
 
@@ -48,12 +49,12 @@ def show_spectra(options: argparse.Namespace, printer: Printer) -> None:
     from tb_embfactor.analysis.verdicts import SEVERITY
     from tb_embfactor.schema import spectrum_json
 
-    drift_of = _follow(options.transform) if options.drift else lambda *_: {}
+    drift_of = _follow(options.transform or "") if options.drift else lambda *_: {}
 
     def spectrum_of(run: Run, checkpoint: Checkpoint, matrix: Matrix, progress: Progress) -> dict[str, Any]:
         f = factorize(matrix, options.center, options.transform, options.rank, progress)
         ranks = {"suggested_ranks": suggested_ranks(f)} if options.json else {}
-        return spectrum_json(run, checkpoint, f, drift_of(run, checkpoint, matrix, progress)) | ranks
+        return spectrum_json(run, checkpoint, f, drift_of(run, checkpoint, matrix, f, progress)) | ranks
 
     chosen = list(choose(open_path(options), options, printer))
     results = answer_each(chosen, printer, spectrum_of)
@@ -70,8 +71,8 @@ def show_spectra(options: argparse.Namespace, printer: Printer) -> None:
     print_table([*headers, "verdict"], rows, right={2, 4, 5, *range(7, len(headers))})
 
 
-def _follow(transform: str | None) -> Callable[[Run, Checkpoint, Matrix, Progress], dict[str, float | None]]:
-    """Says how far a matrix has come from the first checkpoint and from the one before; remembers the factors of either."""
+def _follow(transform: str) -> Callable[[Run, Checkpoint, Matrix, Factorization, Progress], dict[str, float | None]]:
+    """Says how far a matrix has come from the first checkpoint and from the one before; remembers the spectrum of each."""
     from tb_embfactor.analysis.drift import earlier, measure_drift, name_drift
     from tb_embfactor.analysis.factorization import Factorization, as_blocks
     from tb_embfactor.cache import Cache
@@ -79,12 +80,15 @@ def _follow(transform: str | None) -> Callable[[Run, Checkpoint, Matrix, Progres
 
     spectra = Spectra(Cache(None), lambda: None)
 
-    def drift_of(run: Run, checkpoint: Checkpoint, matrix: Matrix, progress: Progress) -> dict[str, float | None]:
+    def drift_of(
+        run: Run, checkpoint: Checkpoint, matrix: Matrix, f: Factorization, progress: Progress
+    ) -> dict[str, float | None]:
         def factor(each: Matrix) -> Factorization:
             blocks, name = as_blocks(each, transform)
-            spectrum = spectra.find(each, transform or "", blocks, progress)
-            return Factorization(blocks, spectrum, name=name, center=False, transform=transform or "", rank=None)
+            spectrum = spectra.find(each, transform, blocks, progress)
+            return Factorization(blocks, spectrum, name=name, center=False, transform=transform, rank=None)
 
+        spectra.keep(matrix, transform, f.spectrum)
         having = run.having(matrix.name)
         numbers: dict[str, float | None] = {}
         for since, index in earlier(having.index(checkpoint)):

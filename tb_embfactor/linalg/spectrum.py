@@ -106,7 +106,7 @@ def decompose(blocks: RowBlocks, name: str = "the matrix", progress: Progress | 
 def _tall(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
     moments, factors, passes = _solve(partial(accumulate, blocks), progress, _at_sight(blocks))
     _require_rows(moments.n_rows, blocks.n_rows, name)
-    centered = _svd(factors)
+    centered = _svd(factors, lambda values: KnownAxes(factors.vectors))
     return Spectrum(
         n_rows=moments.n_rows,
         n_skipped=moments.n_skipped,
@@ -189,8 +189,10 @@ def _with_mean(factors: Factors, centered: Svd, moments: Moments) -> Svd:
         values[min(d, n) :] = 0.0
         of_mean = UNIT * (np.sqrt(moments.second.n_roundings) * total + length)
         rounding = replace(rounding, absolute=rounding.absolute + of_mean + eigh_rounding(d) * values[0])
-    axes = ShiftedAxes(centered.singular_values, centered.axes, moments.mean, n)
-    return _svd(Factors(values, factors.vectors, rounding, min(d, n), factors.is_whitened), axes)
+    return _svd(
+        replace(factors, values=values, rounding=rounding, rank=min(d, n)),
+        lambda values: ShiftedAxes(centered.singular_values, centered.axes, moments.mean, n),
+    )
 
 
 def _wide(blocks: RowBlocks, name: str, progress: Progress) -> Spectrum:
@@ -234,16 +236,16 @@ def _solve_strips(strips: Strips, rank: int, progress: Progress) -> tuple[Svd, i
         return _StripMoments(sums.moments(), nothing, rank)
 
     _, factors, passes = _solve(measure, progress)
-    svd = _svd(factors)
-    return replace(svd, axes=StripAxes(strips, factors.vectors, svd.singular_values)), passes
+    return _svd(factors, lambda values: StripAxes(strips, factors.vectors, values)), passes
 
 
-def _svd(factors: Factors, axes: Axes | None = None) -> Svd:
-    """Put zero where a value may be nothing but rounding."""
+def _svd(factors: Factors, axes_of: Callable[[np.ndarray], Axes]) -> Svd:
+    """Put zero where a value may be nothing but rounding. axes_of : gives the axes of such values."""
     values, bound = factors.values, factors.rounding.of(factors.values)
     null = (bound >= 0.5) | (values <= TINY)
     null_bound = 1.25 * float(values[null].max(initial=0.0)) + factors.rounding.floor if null[: factors.rank].any() else 0.0
-    return Svd(np.where(null, 0.0, values), np.where(null, np.inf, bound), null_bound, axes or KnownAxes(factors.vectors))
+    values = np.where(null, 0.0, values)
+    return Svd(values, np.where(null, np.inf, bound), null_bound, axes_of(values))
 
 
 def _require_rows(n_usable: int, n_rows: int, name: str) -> None:

@@ -38,11 +38,16 @@ class Spectra:
             self._store.put("factors", key, arrays.encode(*pack(spectrum)))
             others = self._others(matrix)
             others[:] = [matrix, *(other for other in others if other.fingerprint != matrix.fingerprint)][:_MODELS]
+        self.keep(matrix, transform, spectrum)
+        return spectrum
+
+    def keep(self, matrix: Matrix, transform: str, spectrum: Spectrum) -> None:
+        """Have a spectrum in memory, whoever computed it."""
+        key = _key(matrix, transform)
         self._kept[key] = spectrum
         self._kept.move_to_end(key)
         while len(self._kept) > 1 and sum(map(n_bytes, self._kept.values())) > _KEPT_BYTES:
             self._kept.popitem(last=False)
-        return spectrum
 
     def _stored(self, key: str, blocks: RowBlocks) -> Spectrum | None:
         body = self._store.get("factors", key)
